@@ -1,0 +1,1 @@
+"""Simulators, the load generator and the benchmarks. Nothing in the service imports this."""

@@ -1,0 +1,1 @@
+"""The phone company: Twilio's REST API, TwiML, and the signatures on what it sends us."""

@@ -1,0 +1,1 @@
+"""Live calls: carrier webhooks, the media stream, the call core, the recording."""

@@ -1,0 +1,1 @@
+"""HUM: phone calls with realtime speech models. Start here: command line, settings, composition root."""

@@ -1,0 +1,1 @@
+"""What happens with nobody waiting: the job loop and its sweeps."""

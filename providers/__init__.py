@@ -1,0 +1,1 @@
+"""Realtime speech sessions: one interface, one package per provider."""

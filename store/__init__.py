@@ -1,0 +1,1 @@
+"""Tables, migrations, one module of queries per aggregate, the event log and the bus."""
