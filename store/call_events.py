@@ -25,7 +25,7 @@ class CallEvent(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", omi
         return tag
 
 
-class CallReceived(CallEvent, tag="call.received"):
+class CallReceived(CallEvent, frozen=True, kw_only=True, tag="call.received"):
     """An incoming call reached us: the carrier asked what to do with it."""
 
     from_number: str
@@ -33,20 +33,20 @@ class CallReceived(CallEvent, tag="call.received"):
     flow_id: str | None = None
 
 
-class CallQueued(CallEvent, tag="call.queued"):
+class CallQueued(CallEvent, frozen=True, kw_only=True, tag="call.queued"):
     """An outbound call was accepted and waits to be dialled."""
 
     to_number: str
     flow_id: str
 
 
-class CallDialled(CallEvent, tag="call.dialled"):
+class CallDialled(CallEvent, frozen=True, kw_only=True, tag="call.dialled"):
     """The carrier accepted our request to dial."""
 
     carrier_call_sid: str
 
 
-class CarrierStatusReported(CallEvent, tag="carrier.status"):
+class CarrierStatusReported(CallEvent, frozen=True, kw_only=True, tag="carrier.status"):
     """The carrier reported a call status (`ringing`, `in-progress`, `completed`, `busy`, ...)."""
 
     status: str
@@ -54,13 +54,13 @@ class CarrierStatusReported(CallEvent, tag="carrier.status"):
     sequence: int | None = None
 
 
-class AnsweredByDetected(CallEvent, tag="carrier.answered_by"):
+class AnsweredByDetected(CallEvent, frozen=True, kw_only=True, tag="carrier.answered_by"):
     """Answering-machine detection gave its verdict (`human`, `machine_end_beep`, ...)."""
 
     answered_by: str
 
 
-class ProviderOpened(CallEvent, tag="provider.opened"):
+class ProviderOpened(CallEvent, frozen=True, kw_only=True, tag="provider.opened"):
     """A provider session is ready to talk."""
 
     provider: str
@@ -69,7 +69,7 @@ class ProviderOpened(CallEvent, tag="provider.opened"):
     opened_in_ms: int
 
 
-class ProviderFailed(CallEvent, tag="provider.failed"):
+class ProviderFailed(CallEvent, frozen=True, kw_only=True, tag="provider.failed"):
     """The provider refused, stalled or reported an error; `fatal` ones end the session."""
 
     provider: str
@@ -79,7 +79,7 @@ class ProviderFailed(CallEvent, tag="provider.failed"):
     fatal: bool
 
 
-class ProviderClosed(CallEvent, tag="provider.closed"):
+class ProviderClosed(CallEvent, frozen=True, kw_only=True, tag="provider.closed"):
     """The provider session ended."""
 
     provider: str
@@ -87,13 +87,13 @@ class ProviderClosed(CallEvent, tag="provider.closed"):
     reason: str
 
 
-class StreamStarted(CallEvent, tag="stream.started"):
+class StreamStarted(CallEvent, frozen=True, kw_only=True, tag="stream.started"):
     """The carrier's media stream began: the caller is connected; time 0 of the call's clock."""
 
     stream_sid: str
 
 
-class StreamEnded(CallEvent, tag="stream.ended"):
+class StreamEnded(CallEvent, frozen=True, kw_only=True, tag="stream.ended"):
     """The media stream is over. `rejected` counts messages we could not use, by reason."""
 
     reason: Literal["caller_hangup", "we_closed", "connection_lost", "never_started", "shutdown"]
@@ -103,14 +103,14 @@ class StreamEnded(CallEvent, tag="stream.ended"):
     rejected: dict[str, int] = msgspec.field(default_factory=dict)
 
 
-class SpeechStarted(CallEvent, tag="speech.started"):
+class SpeechStarted(CallEvent, frozen=True, kw_only=True, tag="speech.started"):
     """The caller began to speak."""
 
     turn_id: str
     at_ms: int
 
 
-class BargeIn(CallEvent, tag="speech.barge_in"):
+class BargeIn(CallEvent, frozen=True, kw_only=True, tag="speech.barge_in"):
     """Caller speech cut the agent's turn; `heard_ms` of that turn had been played."""
 
     turn_id: str
@@ -118,7 +118,7 @@ class BargeIn(CallEvent, tag="speech.barge_in"):
     heard_ms: int
 
 
-class TranscriptPartial(CallEvent, tag="transcript.partial"):
+class TranscriptPartial(CallEvent, frozen=True, kw_only=True, tag="transcript.partial"):
     """What a turn reads like so far; the next partial or the final replaces it."""
 
     turn_id: str
@@ -126,7 +126,7 @@ class TranscriptPartial(CallEvent, tag="transcript.partial"):
     text: str
 
 
-class TranscriptFinal(CallEvent, tag="transcript.final"):
+class TranscriptFinal(CallEvent, frozen=True, kw_only=True, tag="transcript.final"):
     """One turn in full, in the order spoken.
 
     `text` is what was said or generated. For the agent `heard_ms` is how much of its audio the caller heard
@@ -143,14 +143,14 @@ class TranscriptFinal(CallEvent, tag="transcript.final"):
     missing: bool = False
 
 
-class DigitPressed(CallEvent, tag="dtmf.received"):
+class DigitPressed(CallEvent, frozen=True, kw_only=True, tag="dtmf.received"):
     """The caller pressed a key."""
 
     digit: str
     at_ms: int
 
 
-class ToolCalled(CallEvent, tag="tool.called"):
+class ToolCalled(CallEvent, frozen=True, kw_only=True, tag="tool.called"):
     """The agent asked for a tool; `arguments` as it gave them."""
 
     tool_call_id: str
@@ -158,7 +158,7 @@ class ToolCalled(CallEvent, tag="tool.called"):
     arguments: dict[str, Any]
 
 
-class ToolFinished(CallEvent, tag="tool.finished"):
+class ToolFinished(CallEvent, frozen=True, kw_only=True, tag="tool.finished"):
     """A tool answered, or failed with `error`."""
 
     tool_call_id: str
@@ -168,7 +168,7 @@ class ToolFinished(CallEvent, tag="tool.finished"):
     took_ms: int = 0
 
 
-class UsageReported(CallEvent, tag="usage.reported"):
+class UsageReported(CallEvent, frozen=True, kw_only=True, tag="usage.reported"):
     """The provider's own count for one response; the sum over the call is what it bills."""
 
     provider: str
@@ -177,20 +177,20 @@ class UsageReported(CallEvent, tag="usage.reported"):
     details: dict[str, int] = msgspec.field(default_factory=dict)
 
 
-class RecordingFinished(CallEvent, tag="recording.finished"):
+class RecordingFinished(CallEvent, frozen=True, kw_only=True, tag="recording.finished"):
     """The stereo recording is complete on disk (left caller, right agent)."""
 
     duration_ms: int
     size_bytes: int
 
 
-class RecordingFailed(CallEvent, tag="recording.failed"):
+class RecordingFailed(CallEvent, frozen=True, kw_only=True, tag="recording.failed"):
     """The recording could not be written; the call went on without it."""
 
     reason: str
 
 
-class VoicemailReceived(CallEvent, tag="voicemail.received"):
+class VoicemailReceived(CallEvent, frozen=True, kw_only=True, tag="voicemail.received"):
     """The carrier holds a voicemail the caller left after the conversation."""
 
     carrier_recording_sid: str
@@ -198,26 +198,26 @@ class VoicemailReceived(CallEvent, tag="voicemail.received"):
     duration_s: int
 
 
-class TransferStarted(CallEvent, tag="transfer.started"):
+class TransferStarted(CallEvent, frozen=True, kw_only=True, tag="transfer.started"):
     """The call is being passed to a person; `target` is the key in the flow's transfer map."""
 
     target: str
 
 
-class TransferEnded(CallEvent, tag="transfer.ended"):
+class TransferEnded(CallEvent, frozen=True, kw_only=True, tag="transfer.ended"):
     """The carrier reported how the transfer went (`completed`, `busy`, `no-answer`, ...)."""
 
     target: str
     status: str
 
 
-class CallResumed(CallEvent, tag="call.resumed"):
+class CallResumed(CallEvent, frozen=True, kw_only=True, tag="call.resumed"):
     """The conversation was lost on our side and goes on in a new stream."""
 
     attempt: int
 
 
-class CallEnded(CallEvent, tag="call.ended"):
+class CallEnded(CallEvent, frozen=True, kw_only=True, tag="call.ended"):
     """The call is over. The last event of its log, unless the carrier resumes it."""
 
     status: str

@@ -1,0 +1,1 @@
+"""OpenAI Realtime (GA) as a speech provider."""

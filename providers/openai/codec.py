@@ -1,0 +1,303 @@
+"""OpenAI Realtime (GA) wire format, without I/O.
+
+Source: openai SDK 3.54 `types/realtime` and `resources/realtime`, read 2026-11-24; OpenAI Realtime guide,
+"Conversations" (interruption and truncation). The client speaks first with `session.update`; the session is
+usable once `session.updated` confirms both audio formats.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from providers.errors import ProtocolError, ProviderError
+from providers.openai import messages as m
+from providers.session import (
+    AgentAudio,
+    AgentAudioDone,
+    AgentText,
+    AgentTextDelta,
+    AnswerTool,
+    AppendAudio,
+    CallerSpeechStarted,
+    CallerSpeechStopped,
+    CallerText,
+    CallerTextDelta,
+    Capabilities,
+    Command,
+    CommitAudio,
+    ErrorReported,
+    Event,
+    HistoryTurn,
+    ItemAdded,
+    Respond,
+    ResponseEnded,
+    ResponseStarted,
+    SemanticVad,
+    ServerVad,
+    SessionConfig,
+    SessionOpened,
+    ToolRequested,
+    Truncate,
+    TurnDetection,
+)
+from providers.socket import SocketTarget
+
+DEFAULT_BASE_URL = "https://api.openai.com"
+DEFAULT_MODEL = "gpt-realtime-2.1"
+TRANSCRIPTION_MODEL = "gpt-transcribe"
+AUDIO_FORMAT = "audio/pcmu"
+
+BENIGN_ERRORS = frozenset(
+    {
+        "response_cancel_not_active",
+        "conversation_already_has_active_response",
+        "input_audio_buffer_commit_empty",
+    }
+)
+"""Complaints about races that are nobody's fault (source: OpenAI Realtime error codes)."""
+
+FATAL_ERRORS = frozenset(
+    {
+        "insufficient_quota",
+        "invalid_api_key",
+        "account_deactivated",
+        "billing_hard_limit_reached",
+        "model_not_found",
+    }
+)
+"""Complaints that no retry can mend."""
+
+EXPIRED = "session_expired"
+
+_decoder: msgspec.json.Decoder[m.AnyMessage] = msgspec.json.Decoder(m.AnyMessage)
+_type_decoder = msgspec.json.Decoder(m.AnyType)
+
+
+class OpenAICodec:
+    """One session's reading and writing of OpenAI Realtime messages.
+
+    Args:
+        config: What the session is told before the first word.
+        api_key: The secret that opens the socket.
+        base_url: http(s) base of the API; the socket URL follows from it.
+    """
+
+    capabilities = Capabilities(name="openai", truncates=True, cancels_on_speech=True, native_mulaw=True)
+
+    def __init__(self, config: SessionConfig, *, api_key: str, base_url: str = DEFAULT_BASE_URL) -> None:
+        self._config = config
+        self._api_key = api_key
+        self._base_url = base_url.rstrip("/")
+        self._model = config.model or DEFAULT_MODEL
+        self._opened = False
+        self.unknown: Counter[str] = Counter()
+
+    def target(self) -> SocketTarget:
+        """See `Codec.target`."""
+        base = "ws" + self._base_url.removeprefix("http")
+        return SocketTarget(
+            f"{base}/v1/realtime?model={self._model}", {"Authorization": f"Bearer {self._api_key}"}
+        )
+
+    def opening(self) -> Sequence[str]:
+        """See `Codec.opening`: the configuration, then the conversation so far."""
+        return (
+            json.dumps({"type": "session.update", "session": _session(self._config)}),
+            *(json.dumps(_history_item(turn)) for turn in self._config.history),
+        )
+
+    def decode(self, text: str) -> Sequence[Event]:
+        """See `Codec.decode`."""
+        try:
+            message = _decoder.decode(text)
+        except msgspec.ValidationError as error:
+            return self._unreadable(text, error)
+        except (msgspec.DecodeError, RecursionError) as error:
+            raise ProtocolError("the provider sent something that is not JSON") from error
+        return self._events(message)
+
+    def _unreadable(self, text: str, error: msgspec.ValidationError) -> Sequence[Event]:
+        try:
+            kind: str = _type_decoder.decode(text).type
+        except (msgspec.DecodeError, RecursionError) as untyped:
+            raise ProtocolError("the provider sent a message without a type") from untyped
+        if kind in m.KNOWN_TYPES:
+            raise ProtocolError(f"{kind}: {error}") from error
+        if kind not in m.IGNORED_TYPES:
+            self.unknown[kind] += 1
+        return ()
+
+    def _events(self, message: m.AnyMessage) -> Sequence[Event]:
+        match message:
+            case m.AudioDelta(item_id=item_id, delta=delta):
+                return (AgentAudio(item_id, delta),)
+            case m.AudioTranscriptDelta(item_id=item_id, delta=delta):
+                return (AgentTextDelta(item_id, delta),)
+            case m.TranscriptionDelta(item_id=item_id, delta=delta):
+                return (CallerTextDelta(item_id, delta),)
+            case m.SessionCreated():
+                return ()
+            case m.SessionUpdated(session=session):
+                return self._session_updated(session)
+            case m.Error(error=detail):
+                return self._error(detail)
+            case m.SpeechStarted(item_id=item_id, audio_start_ms=at_ms):
+                return (CallerSpeechStarted(item_id, at_ms),)
+            case m.SpeechStopped(item_id=item_id, audio_end_ms=at_ms):
+                return (CallerSpeechStopped(item_id, at_ms),)
+            case m.ItemAdded(item=item):
+                return _item_added(item)
+            case m.TranscriptionCompleted(item_id=item_id, transcript=transcript):
+                return (CallerText(item_id, transcript),)
+            case m.TranscriptionFailed(item_id=item_id):
+                return (CallerText(item_id, None),)
+            case m.ResponseCreated(response=response):
+                return (ResponseStarted(response.id),)
+            case m.AudioDone(item_id=item_id):
+                return (AgentAudioDone(item_id),)
+            case m.AudioTranscriptDone(item_id=item_id, transcript=transcript):
+                return (AgentText(item_id, transcript),)
+            case m.OutputItemDone(item=item):
+                return _output_item(item)
+            case m.ResponseDone(response=finished):
+                return (_response_ended(finished),)
+
+    def _session_updated(self, session: m.Session) -> Sequence[Event]:
+        audio = session.audio or m.SessionAudio()
+        for side, name in ((audio.input, "input"), (audio.output, "output")):
+            confirmed = side.format.type if side and side.format else "nothing"
+            if confirmed != AUDIO_FORMAT:
+                raise ProviderError(
+                    "format_mismatch",
+                    f"asked for {AUDIO_FORMAT} {name}, the provider confirmed {confirmed}",
+                    retryable=False,
+                )
+        if self._opened:
+            return ()
+        self._opened = True
+        return (SessionOpened(session.id, session.model or self._model),)
+
+    def _error(self, detail: m.ErrorDetail) -> Sequence[Event]:
+        code = detail.code or detail.type or "unknown_error"
+        if code in BENIGN_ERRORS:
+            self.unknown[f"error:{code}"] += 1
+            return ()
+        fatal = code in FATAL_ERRORS or code == EXPIRED or not self._opened
+        return (ErrorReported(code, detail.message, retryable=code not in FATAL_ERRORS, fatal=fatal),)
+
+    def encode(self, command: Command) -> Sequence[str]:
+        """See `Codec.encode`."""
+        match command:
+            case AppendAudio(payload=payload):
+                return (self.encode_audio(payload),)
+            case Respond(instructions=instructions):
+                response = {"instructions": instructions} if instructions is not None else {}
+                return (json.dumps({"type": "response.create", "response": response}),)
+            case CommitAudio():
+                return ('{"type":"input_audio_buffer.commit"}',)
+            case Truncate():
+                return (json.dumps(_truncation(command)),)
+            case AnswerTool(tool_call_id=call_id, output=output, respond=respond):
+                item = {"type": "function_call_output", "call_id": call_id, "output": output}
+                created = json.dumps({"type": "conversation.item.create", "item": item})
+                return (created, '{"type":"response.create"}') if respond else (created,)
+
+    def encode_audio(self, payload: str) -> str:
+        """See `Codec.encode_audio`: the base64 text is spliced in as it came."""
+        return f'{{"type":"input_audio_buffer.append","audio":"{payload}"}}'
+
+
+def _truncation(command: Truncate) -> dict[str, Any]:
+    # A truncation to nothing is refused by the server ("Only model output audio messages can be
+    # truncated"), so an item nobody heard is deleted instead.
+    if command.heard_ms <= 0:
+        return {"type": "conversation.item.delete", "item_id": command.item_id}
+    return {
+        "type": "conversation.item.truncate",
+        "item_id": command.item_id,
+        "content_index": 0,
+        "audio_end_ms": command.heard_ms,
+    }
+
+
+def _session(config: SessionConfig) -> dict[str, Any]:
+    transcription: dict[str, Any] = {"model": TRANSCRIPTION_MODEL}
+    if config.language:
+        transcription["language"] = config.language
+    return {
+        "type": "realtime",
+        "output_modalities": ["audio"],
+        "instructions": config.instructions,
+        "audio": {
+            "input": {
+                "format": {"type": AUDIO_FORMAT},
+                "turn_detection": _turn_detection(config.turn_detection),
+                "transcription": transcription,
+            },
+            "output": {"format": {"type": AUDIO_FORMAT}, "voice": config.voice},
+        },
+        "tools": [
+            {"type": "function", "name": t.name, "description": t.description, "parameters": t.parameters}
+            for t in config.tools
+        ],
+        "tool_choice": "auto",
+    }
+
+
+def _turn_detection(detection: TurnDetection) -> dict[str, Any]:
+    answer = {"create_response": True, "interrupt_response": True}
+    match detection:
+        case ServerVad(threshold=threshold, prefix_padding_ms=prefix, silence_duration_ms=silence):
+            return {
+                "type": "server_vad",
+                "threshold": threshold,
+                "prefix_padding_ms": prefix,
+                "silence_duration_ms": silence,
+                **answer,
+            }
+        case SemanticVad(eagerness=eagerness):
+            return {"type": "semantic_vad", "eagerness": eagerness, **answer}
+
+
+def _history_item(turn: HistoryTurn) -> dict[str, Any]:
+    role, kind = ("user", "input_text") if turn.party == "caller" else ("assistant", "output_text")
+    item = {"type": "message", "role": role, "content": [{"type": kind, "text": turn.text}]}
+    return {"type": "conversation.item.create", "item": item}
+
+
+def _item_added(item: m.Item) -> Sequence[Event]:
+    if item.type != "message" or item.role not in ("user", "assistant"):
+        return ()
+    return (ItemAdded(item.id, "caller" if item.role == "user" else "agent"),)
+
+
+def _output_item(item: m.Item) -> Sequence[Event]:
+    if item.type != "function_call" or item.status == "incomplete":
+        return ()
+    if not item.call_id or not item.name:
+        raise ProtocolError("response.output_item.done: a function call without call_id or name")
+    return (ToolRequested(item.call_id, item.name, item.arguments or "{}"),)
+
+
+def _response_ended(response: m.FinishedResponse) -> ResponseEnded:
+    usage = response.usage or m.Usage()
+    details: dict[str, int] = {}
+    for side, tokens in (("input", usage.input_token_details), ("output", usage.output_token_details)):
+        for name, count in msgspec.structs.asdict(tokens or m.TokenDetails()).items():
+            if count:
+                details[f"{side}_{name}"] = count
+    error = response.status_details.error if response.status_details else None
+    code = (error.code or error.type or "unknown_error") if error else None
+    return ResponseEnded(
+        response.id,
+        response.status,
+        usage.input_tokens,
+        usage.output_tokens,
+        details,
+        error_code=code,
+        error_message=error.message if error else None,
+        retryable=code not in FATAL_ERRORS,
+    )

@@ -1,0 +1,311 @@
+"""The one interface to every realtime speech provider: capabilities, commands, events.
+
+Commands are what we ask of a session (imperative), events what it tells us (past tense). Both are plain
+frozen data, so the call core stays pure and a provider is a pair of functions between these types and its
+wire format (see `Codec`). Differences between providers are data in `Capabilities`.
+
+Audio is base64 text of 8 kHz mu-law wherever a session meets the call core. Times inside provider events are
+milliseconds of audio sent to the session.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+from providers.socket import SocketTarget
+
+Party = Literal["caller", "agent"]
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a provider's sessions can do.
+
+    Attributes:
+        name: The provider's name in flows, events and metrics.
+        truncates: Understands `Truncate`: its memory of an answer can be cut where the caller cut in.
+        cancels_on_speech: Stops its answer by itself when the caller speaks.
+        native_mulaw: Speaks 8 kHz mu-law on the wire, so audio passes without transcoding.
+    """
+
+    name: str
+    truncates: bool
+    cancels_on_speech: bool
+    native_mulaw: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ToolDefinition:
+    """A function the agent may call; `parameters` is a JSON Schema object."""
+
+    name: str
+    description: str
+    parameters: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ServerVad:
+    """Turn detection by energy: a threshold of 0..1, lead-in kept, silence that ends a turn (ms)."""
+
+    threshold: float = 0.5
+    prefix_padding_ms: int = 300
+    silence_duration_ms: int = 500
+
+
+@dataclass(frozen=True, slots=True)
+class SemanticVad:
+    """Turn detection by meaning: how eager the model is to take the turn."""
+
+    eagerness: Literal["low", "medium", "high", "auto"] = "auto"
+
+
+TurnDetection = ServerVad | SemanticVad
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryTurn:
+    """A turn of an earlier session of the same call."""
+
+    party: Party
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class SessionConfig:
+    """Everything a session is told before the first word.
+
+    Attributes:
+        instructions: The system prompt.
+        voice: The provider's name of a voice.
+        tools: Functions the agent may call.
+        turn_detection: How the provider finds the end of a caller's turn.
+        language: ISO 639-1 code that helps transcription, or None to detect.
+        history: The conversation so far, when this session continues one.
+        model: The provider's model, or None for its default.
+    """
+
+    instructions: str
+    voice: str
+    tools: tuple[ToolDefinition, ...] = ()
+    turn_detection: TurnDetection = field(default_factory=ServerVad)
+    language: str | None = None
+    history: tuple[HistoryTurn, ...] = ()
+    model: str | None = None
+
+
+# Commands
+
+
+@dataclass(frozen=True, slots=True)
+class Respond:
+    """Speak now; `instructions` apply to this one answer (None: just answer)."""
+
+    instructions: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AppendAudio:
+    """Caller audio: base64 of 8 kHz mu-law."""
+
+    payload: str
+
+
+@dataclass(frozen=True, slots=True)
+class CommitAudio:
+    """End the caller's turn here: transcribe what was appended, do not answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Truncate:
+    """Forget what the caller did not hear of an item: keep its first `heard_ms`."""
+
+    item_id: str
+    heard_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerTool:
+    """The result of a tool call, JSON text; `respond` asks the agent to speak about it."""
+
+    tool_call_id: str
+    output: str
+    respond: bool
+
+
+Command = AppendAudio | Respond | CommitAudio | Truncate | AnswerTool
+
+# Events
+
+
+@dataclass(frozen=True, slots=True)
+class SessionOpened:
+    """The session is configured, with the audio formats we asked for, and ready to talk."""
+
+    session_id: str
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class AgentAudio:
+    """A piece of the agent's speech: base64 of 8 kHz mu-law."""
+
+    item_id: str
+    payload: str
+
+
+@dataclass(frozen=True, slots=True)
+class AgentAudioDone:
+    """The last audio of an item has been sent."""
+
+    item_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class AgentTextDelta:
+    """The next words of what the agent says in an item."""
+
+    item_id: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class AgentText:
+    """All the words of an item."""
+
+    item_id: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallerSpeechStarted:
+    """The provider hears the caller; `item_id` is the item their words will become."""
+
+    item_id: str
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class CallerSpeechStopped:
+    """The caller's turn is over as the provider hears it."""
+
+    item_id: str
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class CallerTextDelta:
+    """The next words of a caller turn."""
+
+    item_id: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallerText:
+    """A caller turn transcribed; `text` is None when the provider could not."""
+
+    item_id: str
+    text: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ItemAdded:
+    """A turn took its place in the conversation."""
+
+    item_id: str
+    party: Party
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseStarted:
+    """The agent began to prepare an answer."""
+
+    response_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseEnded:
+    """An answer is complete, cancelled or failed; with the usage the provider bills for it."""
+
+    response_id: str
+    status: Literal["completed", "cancelled", "incomplete", "failed"]
+    input_tokens: int
+    output_tokens: int
+    usage: dict[str, int]
+    error_code: str | None = None
+    error_message: str | None = None
+    retryable: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class ToolRequested:
+    """The agent asks for a tool; `arguments` is the JSON text it wrote, not validated."""
+
+    tool_call_id: str
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorReported:
+    """The provider complained; the session goes on unless `fatal`."""
+
+    code: str
+    message: str
+    retryable: bool
+    fatal: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SessionClosed:
+    """The session is over; nothing follows."""
+
+    code: int
+    reason: str
+
+
+Event = (
+    AgentAudio
+    | AgentTextDelta
+    | CallerTextDelta
+    | SessionOpened
+    | AgentAudioDone
+    | AgentText
+    | CallerSpeechStarted
+    | CallerSpeechStopped
+    | CallerText
+    | ItemAdded
+    | ResponseStarted
+    | ResponseEnded
+    | ToolRequested
+    | ErrorReported
+    | SessionClosed
+)
+
+
+class Codec(Protocol):
+    """A provider's wire format for one session, without I/O."""
+
+    capabilities: Capabilities
+    unknown: dict[str, int]
+    """Messages of types we do not know, counted by type."""
+
+    def target(self) -> SocketTarget:
+        """Where to connect and with which headers."""
+
+    def opening(self) -> Sequence[str]:
+        """Messages to send as soon as the socket is open."""
+
+    def decode(self, text: str) -> Sequence[Event]:
+        """Read one message.
+
+        Raises:
+            ProtocolError: A known type without its documented shape.
+            ProviderError: The session cannot be used as configured.
+        """
+
+    def encode(self, command: Command) -> Sequence[str]:
+        """Write one command as messages."""
+
+    def encode_audio(self, payload: str) -> str:
+        """Write one piece of caller audio; the hot path of `encode`."""
