@@ -1,0 +1,169 @@
+"""Twilio's REST API for calls, through the official SDK.
+
+The SDK's own asynchronous transport has no timeout, logs phone numbers at INFO and repeats POSTs when asked
+to retry, so it is given ours: one shared aiohttp session, a deadline, no retry. Twilio has no idempotency
+key: a request whose answer was lost may have been carried out, and says so in `CarrierError.retryable`.
+
+Source: twilio-python 9.13 `rest/api/v2010/account/call`, `http/async_http_client`, read 2026-11-24.
+"""
+
+import asyncio
+import base64
+import logging
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+from twilio.base.exceptions import TwilioException, TwilioRestException
+from twilio.http import AsyncHttpClient
+from twilio.http.response import Response
+from twilio.rest import Client
+
+from carrier.errors import CarrierError, NotInProgress
+
+REQUEST_TIMEOUT_S = 10.0
+CODE_NOT_IN_PROGRESS = 21220
+CODE_NOT_FOUND = 20404
+STATUS_EVENTS = ["initiated", "ringing", "answered", "completed"]
+_NOT_CARRIED_OUT = frozenset({429, 503})
+
+
+class _Transport(AsyncHttpClient):  # type: ignore[misc]  # the SDK is untyped
+    """The SDK's requests on our aiohttp session."""
+
+    def __init__(self, session: aiohttp.ClientSession, timeout_s: float) -> None:
+        super().__init__(logging.getLogger("twilio"), True, timeout_s)
+        self._session = session
+        self._timeout_s = timeout_s
+
+    async def request(
+        self,
+        method: str,
+        url: str,
+        params: dict[str, object] | None = None,
+        data: dict[str, object] | None = None,
+        headers: dict[str, str] | None = None,
+        auth: tuple[str, str] | None = None,
+        timeout: float | None = None,
+        allow_redirects: bool = False,
+    ) -> Response:
+        """Carry out one request of the SDK."""
+        sent = dict(headers or {})
+        if auth is not None:
+            sent["Authorization"] = "Basic " + base64.b64encode(":".join(auth).encode()).decode()
+        async with asyncio.timeout(timeout or self._timeout_s):
+            async with self._session.request(
+                method.upper(), url, params=params, data=data, headers=sent, allow_redirects=allow_redirects
+            ) as answer:
+                return Response(answer.status, await answer.text(), answer.headers)
+
+
+@dataclass(frozen=True, slots=True)
+class CarrierCall:
+    """A call as Twilio describes it; `duration_s` is None until it is over."""
+
+    sid: str
+    status: str
+    duration_s: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Dialling:
+    """How to place a call.
+
+    Attributes:
+        to_e164: Whom to call.
+        from_e164: Which of our numbers to call from.
+        answer_url: Asked for TwiML when the call is answered.
+        status_url: Told about each status.
+        amd_url: Told who answered, person or machine, while the call goes on.
+        time_limit_s: The carrier ends the call after this time whatever happens.
+    """
+
+    to_e164: str
+    from_e164: str
+    answer_url: str
+    status_url: str
+    amd_url: str
+    time_limit_s: int
+
+
+class CarrierClient:
+    """Places, looks up and ends calls.
+
+    Args:
+        session: A shared HTTP session; the caller closes it.
+        account_sid: The Twilio account.
+        auth_token: Its secret.
+        base_url: Where the API is, or None for Twilio's own address.
+    """
+
+    def __init__(
+        self,
+        session: aiohttp.ClientSession,
+        *,
+        account_sid: str,
+        auth_token: str,
+        base_url: str | None = None,
+        timeout_s: float = REQUEST_TIMEOUT_S,
+    ) -> None:
+        self._client = Client(account_sid, auth_token, http_client=_Transport(session, timeout_s))
+        if base_url:
+            self._client.api.base_url = base_url
+
+    async def place_call(self, dialling: Dialling) -> CarrierCall:
+        """Ask the carrier to dial.
+
+        Raises:
+            CarrierError: Not accepted; `retryable` only when it certainly did not dial.
+        """
+        return await self._ask(
+            self._client.calls.create_async(
+                to=dialling.to_e164,
+                from_=dialling.from_e164,
+                url=dialling.answer_url,
+                status_callback=dialling.status_url,
+                status_callback_event=STATUS_EVENTS,
+                machine_detection="DetectMessageEnd",
+                async_amd="true",
+                async_amd_status_callback=dialling.amd_url,
+                time_limit=dialling.time_limit_s,
+            )
+        )
+
+    async def fetch_call(self, call_sid: str) -> CarrierCall:
+        """Look a call up.
+
+        Raises:
+            NotInProgress: The carrier knows no such call.
+            CarrierError: No answer.
+        """
+        return await self._ask(self._client.calls(call_sid).fetch_async())
+
+    async def hang_up(self, call_sid: str) -> None:
+        """End a call; one that is over already counts as ended.
+
+        Raises:
+            CarrierError: The carrier could not be asked.
+        """
+        try:
+            await self._ask(self._client.calls(call_sid).update_async(status="completed"))
+        except NotInProgress:
+            return
+
+    async def _ask(self, request: Any) -> CarrierCall:
+        try:
+            call = await request
+        except TwilioRestException as error:
+            code = int(error.code or 0)
+            if code in (CODE_NOT_IN_PROGRESS, CODE_NOT_FOUND) or error.status == 404:
+                raise NotInProgress(code, str(error.msg)) from error
+            raise CarrierError(code, str(error.msg), retryable=error.status in _NOT_CARRIED_OUT) from error
+        except TwilioException as error:
+            raise CarrierError(0, str(error), retryable=False) from error
+        except (aiohttp.ClientConnectorError, ConnectionRefusedError) as error:
+            raise CarrierError(0, "the carrier cannot be reached", retryable=True) from error
+        except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as error:
+            raise CarrierError(0, f"no usable answer from the carrier: {error}", retryable=False) from error
+        duration = call.duration
+        return CarrierCall(str(call.sid), str(call.status), int(duration) if duration else None)

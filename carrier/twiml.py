@@ -1,0 +1,85 @@
+"""TwiML: what we answer when Twilio asks what to do with a call.
+
+Source: Twilio, "TwiML for Programmable Voice" (Say, Connect, Stream, Dial, Record, Hangup, Reject), read
+2026-11-24. Built with the SDK's own `VoiceResponse`, so escaping is theirs.
+"""
+
+from twilio.twiml.voice_response import Connect, Dial, VoiceResponse
+
+VOICEMAIL_MAX_S = 180
+VOICEMAIL_SILENCE_S = 5
+DIAL_TIMEOUT_S = 30
+
+
+def connect_stream(stream_url: str, action_url: str, *, announcement: str | None = None) -> str:
+    """Connect the caller to our media stream.
+
+    Args:
+        stream_url: wss (or ws, for simulators) URL without a query, which Twilio does not support.
+        action_url: Asked for what follows, however the stream ends; without it Twilio would hang up.
+        announcement: Spoken first, e.g. that the call is recorded.
+    """
+    response = VoiceResponse()
+    if announcement:
+        response.say(announcement)
+    connect = Connect(action=action_url, method="POST")
+    connect.stream(url=stream_url)
+    response.append(connect)
+    return str(response)
+
+
+def say_and_hang_up(text: str) -> str:
+    """Speak one sentence, then hang up."""
+    response = VoiceResponse()
+    response.say(text)
+    response.hangup()
+    return str(response)
+
+
+def hang_up() -> str:
+    """End the call."""
+    response = VoiceResponse()
+    response.hangup()
+    return str(response)
+
+
+def voicemail(prompt: str, action_url: str) -> str:
+    """Ask for a message, beep, record it.
+
+    Args:
+        prompt: Spoken before the beep.
+        action_url: Gets the recording; Twilio's default would request the current URL in a loop.
+    """
+    response = VoiceResponse()
+    response.say(prompt)
+    response.record(
+        action=action_url,
+        method="POST",
+        max_length=VOICEMAIL_MAX_S,
+        timeout=VOICEMAIL_SILENCE_S,
+        play_beep=True,
+        trim="do-not-trim",
+    )
+    return str(response)
+
+
+def dial(number_e164: str, action_url: str, *, caller_id: str | None) -> str:
+    """Pass the caller to a person.
+
+    Args:
+        number_e164: Whom to call.
+        action_url: Gets the outcome (`DialCallStatus`).
+        caller_id: What the person's phone shows: one of the call's own numbers.
+    """
+    response = VoiceResponse()
+    transfer = Dial(action=action_url, method="POST", timeout=DIAL_TIMEOUT_S, caller_id=caller_id)
+    transfer.number(number_e164)
+    response.append(transfer)
+    return str(response)
+
+
+def reject() -> str:
+    """Refuse the call unanswered and unbilled."""
+    response = VoiceResponse()
+    response.reject()
+    return str(response)
