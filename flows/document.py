@@ -1,0 +1,146 @@
+"""The JSON that a flow carries inside strings: parsed, checked, each problem with its path.
+
+The published contract types these fields as strings; what stands in them is ours to define (docs/flows in
+the served OpenAPI document): tools are a list of function definitions, the transfer maps are objects from a
+key to a target, the rest are objects or lists of their own.
+"""
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from flows.problems import Problem
+
+MAX_TEXT = 262_144
+_TOOL_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
+_E164 = re.compile(r"\+[1-9][0-9]{7,14}", re.ASCII)
+
+
+class FlowError(ValueError):
+    """A flow that cannot be read; `problems` says why."""
+
+    def __init__(self, problems: list[Problem]) -> None:
+        super().__init__("; ".join(f"{p.path}: {p.message}" for p in problems))
+        self.problems = problems
+
+
+def check_flow(fields: Mapping[str, object]) -> list[Problem]:
+    """Check the JSON-in-string fields that are present.
+
+    Args:
+        fields: Any of the contract's FlowInput fields, by name; None counts as absent.
+
+    Returns:
+        Every problem found, in the order of the fields; empty when all is well.
+    """
+    return [
+        problem
+        for name, check in _CHECKS.items()
+        if isinstance(text := fields.get(name), str)
+        for problem in _check_text(name, text, check)
+    ]
+
+
+def parse_transfer_map(text: str) -> dict[str, str]:
+    """Read `transfer_map_json`: key → E.164 number.
+
+    Raises:
+        FlowError: Not an object of numbers.
+    """
+    value = _parse("transfer_map_json", text, _check_transfer_map)
+    return {key: target if isinstance(target, str) else target["number"] for key, target in value.items()}
+
+
+_NO_PARAMETERS: dict[str, Any] = {"type": "object", "properties": {}}
+
+
+def _parse(name: str, text: str, check: "_Check") -> Any:
+    if problems := list(_check_text(name, text, check)):
+        raise FlowError(problems)
+    return json.loads(text)
+
+
+def _check_text(name: str, text: str, check: "_Check") -> Iterator[Problem]:
+    if len(text) > MAX_TEXT:
+        yield Problem(name, f"longer than {MAX_TEXT} characters", "too_long")
+        return
+    try:
+        value = json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_unique_keys)
+    except (ValueError, RecursionError) as error:
+        yield Problem(name, f"not valid JSON: {error}", "invalid_json")
+        return
+    yield from check(name, value)
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) != len(pairs):
+        raise ValueError("a key occurs twice in one object")
+    return value
+
+
+_Check = Callable[[str, Any], Iterator[Problem]]
+
+
+def _check_tools(path: str, value: Any) -> Iterator[Problem]:
+    if not isinstance(value, list):
+        yield Problem(path, "must be a list of tools", "wrong_type")
+        return
+    seen: set[str] = set()
+    for index, tool in enumerate(value):
+        yield from _check_tool(f"{path}[{index}]", tool, seen)
+
+
+def _check_tool(path: str, tool: Any, seen: set[str]) -> Iterator[Problem]:
+    if not isinstance(tool, dict):
+        yield Problem(path, "must be an object", "wrong_type")
+        return
+    name = tool.get("name")
+    if not isinstance(name, str) or not _TOOL_NAME.fullmatch(name):
+        yield Problem(f"{path}.name", "must be 1–64 letters, digits, '_' or '-'", "invalid_name")
+    elif name in seen:
+        yield Problem(f"{path}.name", f"{name} is defined twice", "duplicate")
+    else:
+        seen.add(name)
+    if not isinstance(tool.get("description", ""), str):
+        yield Problem(f"{path}.description", "must be text", "wrong_type")
+    parameters = tool.get("parameters", _NO_PARAMETERS)
+    if not isinstance(parameters, dict) or parameters.get("type") != "object":
+        yield Problem(f"{path}.parameters", 'must be a JSON Schema with "type": "object"', "wrong_type")
+
+
+def _check_transfer_map(path: str, value: Any) -> Iterator[Problem]:
+    if not isinstance(value, dict):
+        yield Problem(path, "must be an object from a key to a number", "wrong_type")
+        return
+    for key, target in value.items():
+        number = target.get("number") if isinstance(target, dict) else target
+        if not isinstance(number, str) or not _E164.fullmatch(number):
+            yield Problem(
+                f"{path}.{key}", "must be a number in E.164 form, like +15551234567", "invalid_number"
+            )
+
+
+def _check_object(path: str, value: Any) -> Iterator[Problem]:
+    if not isinstance(value, dict):
+        yield Problem(path, "must be an object", "wrong_type")
+
+
+def _check_object_or_list(path: str, value: Any) -> Iterator[Problem]:
+    if not isinstance(value, dict | list):
+        yield Problem(path, "must be an object or a list", "wrong_type")
+
+
+_CHECKS: dict[str, _Check] = {
+    "tools_json": _check_tools,
+    "transfer_map_json": _check_transfer_map,
+    "flow_transfer_map_json": _check_object,
+    "outcome_schema_json": _check_object,
+    "business_hours_json": _check_object_or_list,
+    "holidays_json": _check_object_or_list,
+}

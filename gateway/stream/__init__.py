@@ -1,0 +1,1 @@
+"""Twilio Media Streams on the wire: messages, codec, one-time tokens' socket."""
