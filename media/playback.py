@@ -104,8 +104,6 @@ class Playback:
                 break
         if position >= self._anchor:
             self._anchor, self._anchor_at_ms = position, now_ms
-        while len(self._items) > 1 and self._items[0].end <= position:
-            self._items.popleft()
         return True
 
     def _heard(self, now_ms: float) -> int:
@@ -126,6 +124,11 @@ class Playback:
     def drained(self) -> bool:
         """Whether every mark has come back: all that was sent and marked has been heard."""
         return not self._marks
+
+    def forget_heard(self) -> None:
+        """Drop the accounts of items heard to their end, so that they do not pile up."""
+        while self._items and self._items[0].end <= self._anchor:
+            self._items.popleft()
 
     def clear(self, now_ms: float) -> tuple[CutItem, ...]:
         """Account for a clear sent now.

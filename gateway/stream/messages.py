@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import msgspec
 
+_SID = re.compile(r"[A-Za-z0-9]{1,64}", re.ASCII)
 _BASE64 = re.compile(r"[A-Za-z0-9+/]*={0,2}", re.ASCII)
 
 
@@ -122,6 +123,9 @@ def decode(text: str) -> Message | Unusable:
     match message:
         # The payload is spliced into provider messages as text, so it must be base64 and nothing else.
         case Media(media=media) if not _BASE64.fullmatch(media.payload) or not _is_count(media.timestamp):
+            return Unusable("malformed")
+        # The same holds for the stream's id, which is spliced into everything we send back.
+        case Start(stream_sid=sid) if not _SID.fullmatch(sid):
             return Unusable("malformed")
         case Dtmf(dtmf=dtmf) if len(dtmf.digit) != 1 or dtmf.digit not in "0123456789*#ABCD":
             return Unusable("malformed")
