@@ -1,0 +1,1 @@
+"""The Alembic environment: one lineage for both engines, found by module path."""

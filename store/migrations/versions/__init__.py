@@ -1,0 +1,1 @@
+"""One module per schema revision; `store.revisions` lists them in order."""
