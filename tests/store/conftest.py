@@ -1,0 +1,3 @@
+"""Store tests run on both engines."""
+
+from tests.databases import *  # noqa: F403
