@@ -1,0 +1,5 @@
+"""What can be wrong with a scenario."""
+
+
+class ScenarioError(Exception):
+    """The scenario cannot be played; the message names the file and the place in it."""

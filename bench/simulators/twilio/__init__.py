@@ -1,0 +1,23 @@
+"""A simulated Twilio: REST API, signed webhooks, TwiML, media streams, callers and called people.
+
+`async with TwilioSimulator(TwilioConfig(numbers=(NumberConfig(...),))) as twilio` embeds it;
+`python -m bench.simulators.twilio` runs it by itself.
+"""
+
+from bench.simulators.twilio.config import (
+    Disorder,
+    MachineDetection,
+    NumberConfig,
+    RestFault,
+    TwilioConfig,
+)
+from bench.simulators.twilio.simulator import TwilioSimulator
+
+__all__ = [
+    "Disorder",
+    "MachineDetection",
+    "NumberConfig",
+    "RestFault",
+    "TwilioConfig",
+    "TwilioSimulator",
+]
