@@ -43,12 +43,13 @@ def hang_up() -> str:
     return str(response)
 
 
-def voicemail(prompt: str, action_url: str) -> str:
+def voicemail(prompt: str, action_url: str, *, recording_url: str) -> str:
     """Ask for a message, beep, record it.
 
     Args:
         prompt: Spoken before the beep.
-        action_url: Gets the recording; Twilio's default would request the current URL in a loop.
+        action_url: Asked what follows; Twilio's default would request the current URL in a loop.
+        recording_url: Told once the recording can be fetched, which may be later.
     """
     response = VoiceResponse()
     response.say(prompt)
@@ -59,6 +60,8 @@ def voicemail(prompt: str, action_url: str) -> str:
         timeout=VOICEMAIL_SILENCE_S,
         play_beep=True,
         trim="do-not-trim",
+        recording_status_callback=recording_url,
+        recording_status_callback_event="completed",
     )
     return str(response)
 

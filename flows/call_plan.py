@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from flows.document import parse_transfer_map
 
@@ -26,18 +26,36 @@ class ToolSpec:
     parameters: dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class FlowFields:
-    """The fields of a flow that shape a call, as stored."""
+class Flow(Protocol):
+    """The fields of a stored flow that shape a call; flags are 0 or 1 as in the published contract."""
 
-    name: str
-    greeting: str = ""
-    system_prompt: str = ""
-    voice: str = "alloy"
-    provider: str | None = None
-    voicemail_enabled: bool = True
-    announce_recording: bool = True
-    transfer_map_json: str = "{}"
+    @property
+    def greeting(self) -> str:
+        """The agent's first words, or empty."""
+
+    @property
+    def system_prompt(self) -> str:
+        """What the agent is told about its task."""
+
+    @property
+    def voice(self) -> str:
+        """The provider's name of a voice."""
+
+    @property
+    def provider(self) -> str | None:
+        """Which provider speaks."""
+
+    @property
+    def voicemail_enabled(self) -> int:
+        """Whether the caller may leave a message."""
+
+    @property
+    def announce_recording(self) -> int:
+        """Whether the caller is told of the recording."""
+
+    @property
+    def transfer_map_json(self) -> str:
+        """Key → number, as JSON text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +83,7 @@ class CallPlan:
     takes_voicemail: bool
 
 
-def plan_call(flow: FlowFields, task_context: Mapping[str, Any] | None = None) -> CallPlan:
+def plan_call(flow: Flow, task_context: Mapping[str, Any] | None = None) -> CallPlan:
     """Make the plan.
 
     Args:
@@ -81,10 +99,10 @@ def plan_call(flow: FlowFields, task_context: Mapping[str, Any] | None = None) -
         greeting=flow.greeting.strip(),
         voice=flow.voice,
         provider=flow.provider,
-        tools=_built_in(targets, flow.voicemail_enabled),
+        tools=_built_in(targets, bool(flow.voicemail_enabled)),
         transfer_targets=targets,
         announcement=RECORDING_ANNOUNCEMENT if flow.announce_recording else None,
-        takes_voicemail=flow.voicemail_enabled,
+        takes_voicemail=bool(flow.voicemail_enabled),
     )
 
 

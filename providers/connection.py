@@ -1,6 +1,7 @@
 """A provider session in operation: a codec on a socket."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
@@ -23,7 +24,7 @@ class ProviderSession:
         self.capabilities = codec.capabilities
 
     @property
-    def unknown(self) -> dict[str, int]:
+    def unknown(self) -> Counter[str]:
         """Message types that meant nothing to us, counted."""
         return self._codec.unknown
 

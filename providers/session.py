@@ -8,6 +8,7 @@ Audio is base64 text of 8 kHz mu-law wherever a session meets the call core. Tim
 milliseconds of audio sent to the session.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
@@ -287,7 +288,7 @@ class Codec(Protocol):
     """A provider's wire format for one session, without I/O."""
 
     capabilities: Capabilities
-    unknown: dict[str, int]
+    unknown: Counter[str]
     """Messages of types we do not know, counted by type."""
 
     def target(self) -> SocketTarget:

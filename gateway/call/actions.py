@@ -10,6 +10,10 @@ from providers.session import Command
 from store.call_events import CallEvent
 
 
+class Connect(msgspec.Struct, frozen=True, tag_field="step", tag="connect"):
+    """Connect the person who answered our outbound call to the agent."""
+
+
 class HangUp(msgspec.Struct, frozen=True, tag_field="step", tag="hang_up"):
     """End the call."""
 
@@ -33,8 +37,8 @@ class Resume(msgspec.Struct, frozen=True, tag_field="step", tag="resume"):
     """Connect the caller to the agent again: the stream was lost on our side."""
 
 
-NextStep = HangUp | Apologise | TakeVoicemail | TransferTo | Resume
-"""What follows the stream; stored before it closes, read when the carrier asks."""
+NextStep = Connect | HangUp | Apologise | TakeVoicemail | TransferTo | Resume
+"""What the carrier is told when it asks what to do; stored before it can ask."""
 
 Status = Literal["completed", "failed", "busy", "no-answer", "canceled", "in-progress"]
 

@@ -18,6 +18,7 @@ from gateway.call.inputs import (
     Digit,
     Input,
     MarkEchoed,
+    MessageRejected,
     ProviderSaid,
     StopRequested,
     StreamLost,
@@ -84,12 +85,15 @@ class CallCore:
                 return list(_timer_fired(call, timer, now_s))
             case Digit(digit=digit):
                 return [Append(DigitPressed(digit=digit, at_ms=call.clock_ms(now_s)))]
+            case MessageRejected(why=why):
+                call.rejected[why] += 1
+                return []
             case StreamStarted(stream_sid=sid):
                 return list(_stream_started(call, sid, now_s))
             case StreamStopped():
                 return list(leave(call, now_s, "caller_hangup", "caller_hangup"))
-            case StreamLost(why=why):
-                return list(leave(call, now_s, "connection_lost", "interrupted", reason=why))
+            case StreamLost(why=lost):
+                return list(leave(call, now_s, "connection_lost", "interrupted", reason=lost))
             case CarrierEnded(status=status):
                 return list(_carrier_ended(call, status, now_s))
             case StopRequested():

@@ -5,8 +5,8 @@ from typing import Literal
 
 from gateway.call.actions import (
     Action,
-    Append,
     Apologise,
+    Append,
     CloseStream,
     Ending,
     Finish,
@@ -62,6 +62,7 @@ def leave(
             at_ms=at_ms,
             frames_in=call.frames_in,
             bytes_out=call.voice.sent_bytes,
+            rejected=dict(call.rejected),
         )
     )
     for timer in Timer:

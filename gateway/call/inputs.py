@@ -42,6 +42,13 @@ class MarkEchoed:
 
 
 @dataclass(frozen=True, slots=True)
+class MessageRejected:
+    """The carrier sent something we could not use; `why` is one word."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Digit:
     """The caller pressed a key."""
 
@@ -92,6 +99,7 @@ Input = (
     | MarkEchoed
     | TimerFired
     | Digit
+    | MessageRejected
     | StreamStarted
     | StreamStopped
     | StreamLost

@@ -4,7 +4,7 @@ Two clocks: `now_s` is any monotonic clock in seconds, given with each input; th
 milliseconds from its first media stream and goes on counting when the call resumes in another.
 """
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -59,6 +59,8 @@ class CallState:
         provider_gone: The session cannot be used any more.
         early_audio: Caller audio from before the session was ready.
         first_passed_ms: Stream time of the first caller audio the session got: its zero.
+        frames_in: Caller audio messages so far.
+        rejected: Carrier messages that could not be used, by reason.
         response_active: The agent is preparing or writing an answer.
         response_spoke: The present answer has made a sound.
         retried: A failed answer has been asked for again.
@@ -81,6 +83,7 @@ class CallState:
     early_audio: deque[CallerAudio] = field(default_factory=lambda: deque(maxlen=EARLY_AUDIO_FRAMES))
     first_passed_ms: int | None = None
     frames_in: int = 0
+    rejected: Counter[str] = field(default_factory=Counter)
     response_active: bool = False
     response_spoke: bool = False
     retried: bool = False

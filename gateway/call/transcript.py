@@ -1,8 +1,8 @@
 """The transcript of a call, released turn by turn in the order spoken.
 
 Providers report the caller's words late: often after the answer to them has begun. A turn therefore takes its
-place when it starts and leaves, as `TranscriptFinal`, when it and every turn before it is complete: a caller's
-turn when its text is known, an agent's turn when its text is known and its audio was heard or cut.
+place when it starts and leaves, as `TranscriptFinal`, when it and every turn before it is complete: a
+caller's turn when its text is known, an agent's turn when its text is known and its audio was heard or cut.
 """
 
 from collections.abc import Iterator

@@ -97,7 +97,7 @@ Message = Media | Mark | Dtmf | Connected | Start | Stop
 @dataclass(frozen=True, slots=True)
 class Unusable:
     """A message we do not act on, and why: `not_json`, `unknown_type`, `malformed`, `too_large`,
-    `wrong_stream`, `out_of_order`, `not_text`.
+    `wrong_stream`, `wrong_call`, `out_of_order`, `not_text`.
     """
 
     why: str
