@@ -57,7 +57,7 @@ class Database:
             DatabaseLocked: another service has the file, or another process writes without end.
             DatabaseUnavailable: no such server, or it refuses us.
         """
-        database = _connect(parse_url(url), exclusive=exclusive)
+        database = await asyncio.to_thread(_connect, parse_url(url), exclusive=exclusive)
         try:
             await database._prepare()
         except BaseException:

@@ -155,9 +155,9 @@ class EventLog:
                 batch = self._queue.take(self._batch)
                 if batch:
                     await self._write(batch)
-                elif self._closed:
-                    return
                 self._settle()
+                if self._closed and not len(self._queue):
+                    return
         finally:
             self._end()
 

@@ -49,11 +49,12 @@ class FileLock:
         Raises:
             DatabaseLocked: when `timeout_s` have passed.
         """
-        deadline = time.monotonic() + timeout_s
-        while not self.try_acquire():
-            if time.monotonic() > deadline:
-                raise DatabaseLocked(self._busy(timeout_s))
-            await asyncio.sleep(random.uniform(0, 2 * _RETRY_S))
+        try:
+            async with asyncio.timeout(timeout_s):
+                while not self.try_acquire():  # noqa: ASYNC110 - another process rings no bell here
+                    await asyncio.sleep(random.uniform(0, 2 * _RETRY_S))
+        except TimeoutError as error:
+            raise DatabaseLocked(self._busy(timeout_s)) from error
 
     def acquire_blocking(self, timeout_s: float) -> None:
         """Like `acquire`, for code that runs on no event loop."""

@@ -38,7 +38,7 @@ _ADVISORY_LOCK = 0x48554D  # "HUM": two nodes that start together migrate one af
 def upgrade(url: str, revision: str = "head") -> None:
     """Bring the schema to the newest revision, creating the database file when there is none.
 
-    An SQLite file that holds a schema already is copied first, to `<file>.before-<revision>-<time>`.
+    An SQLite file that holds anything already is copied first, to `<file>.before-<revision>-<time>`.
 
     Raises:
         SchemaNewer: the database is ahead of this code; nothing was touched.
@@ -47,12 +47,13 @@ def upgrade(url: str, revision: str = "head") -> None:
     match parse_url(url):
         case SqliteFile() as file:
             with _writing_alone(file):
+                had_data = file.path.exists() and file.path.stat().st_size > 0
                 before = _on_sqlite(file, read_revision, mode="rwc")
                 _refuse_newer(before)
                 if before == _resolve(revision):
                     return
                 _refuse_beside_service(file)
-                if before is not None:
+                if had_data:
                     stamp = utc_now().strftime("%Y%m%dT%H%M%SZ")
                     _copy(file, file.path.with_name(f"{file.path.name}.before-{HEAD}-{stamp}"))
                 _on_sqlite(file, lambda connection: _migrate(connection, revision), mode="rw")
