@@ -22,6 +22,7 @@ from store import calls, nodes
 from store.call_events import RecordingFinished
 from store.call_rows import FINAL_STATUSES, STATUSES, Call
 from store.call_rows import Ending as StoredEnding
+from store.errors import StoreError
 from store.times import utc_now
 
 SWEEP_S = 60.0
@@ -140,12 +141,15 @@ async def watch(services: GatewayServices, live: LiveCalls) -> None:
     since_sweep_s = 0.0
     while True:
         await asyncio.sleep(BEAT_S)
-        async with services.database.write() as conn:
-            await nodes.beat(conn, services.node_id, utc_now())
         since_sweep_s += BEAT_S
-        if since_sweep_s >= SWEEP_S:
-            since_sweep_s = 0.0
-            await _sweep_all(services, live)
+        try:
+            async with services.database.write() as conn:
+                await nodes.beat(conn, services.node_id, utc_now())
+            if since_sweep_s >= SWEEP_S:
+                since_sweep_s = 0.0
+                await _sweep_all(services, live)
+        except StoreError as error:  # the database is away; the next beat tries again
+            _log.warning("heartbeat_failed", error=str(error))
 
 
 async def _sweep_all(services: GatewayServices, live: LiveCalls) -> None:
