@@ -8,7 +8,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, case, insert, select, update
+from sqlalchemy import ColumnElement, case, func, insert, literal, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -31,6 +31,7 @@ from store.call_rows import (
     NewCall,
     Status,
 )
+from store.columns import UtcDateTime
 from store.errors import Conflict, NotFound
 from store.ids import new_id
 from store.rows import make, make_or_none
@@ -146,7 +147,7 @@ async def advance_status(
     c = calls.c
     values: dict[str, Any] = {"status": status}
     if status == "in-progress":
-        values["answered_at"] = case((c.answered_at.is_(None), now or utc_now()), else_=c.answered_at)
+        values["answered_at"] = func.coalesce(c.answered_at, literal(now or utc_now(), UtcDateTime))
     changed = await conn.execute(
         update(calls)
         .where(_here(org_id, call_id), c.status.in_(_earlier(status)))

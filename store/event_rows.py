@@ -66,6 +66,10 @@ async def take_numbers(conn: AsyncConnection, counts: Counter[CallKey]) -> dict[
     """
     c = calls.c
     before: dict[CallKey, int] = {}
+    if len(counts) > 1 and conn.dialect.name == "postgresql":
+        # Two nodes' batches may share calls: taking the row locks in one order keeps them from deadlock.
+        here = tuple_(c.org_id, c.id).in_(sorted(counts))
+        await conn.execute(select(c.id).where(here).order_by(c.id).with_for_update(key_share=True))
     for count in sorted(set(counts.values())):
         keys = sorted(key for key, wanted in counts.items() if wanted == count)
         rows = await conn.execute(

@@ -187,6 +187,7 @@ def _copy(source: SqliteFile, target: Path) -> None:
     partial.unlink(missing_ok=True)
     try:
         with library_errors_translated():
+            os.close(os.open(partial, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
             connection = sqlite3.connect(source.uri(mode="ro"), uri=True, isolation_level=None)
             try:
                 connection.execute("VACUUM INTO ?", (str(partial),))

@@ -204,9 +204,12 @@ async def test_a_quiet_log_ticks(sqlite_url: str):
                 assert await anext(events) is None
                 assert loop.time() - started == pytest.approx(30)
                 # Written by another process: no bell rings here, the next tick finds it.
-                async with database.write() as conn:
-                    await append_now(conn, org_id, call_id, [final("unrung")], NOW)
-                assert await anext(events) is None
+                async with asyncio.TaskGroup() as group:
+                    waiting = group.create_task(anext(events))
+                    await asyncio.sleep(1)
+                    async with database.write() as conn:
+                        await append_now(conn, org_id, call_id, [final("unrung")], NOW)
+                assert waiting.result() is None
                 assert (await anext(events)).event.text == "unrung"
                 assert loop.time() - started == pytest.approx(45)
     finally:
