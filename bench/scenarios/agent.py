@@ -113,7 +113,18 @@ class Expire:
     """The session reaches its maximum duration: an error event, then close 1001."""
 
 
-FaultAction = Refuse | StayMute | Delay | SendError | CloseSocket | ResetConnection | Stall | Expire
+@dataclass(frozen=True, slots=True)
+class FailResponse:
+    """The response in progress ends as `failed`; the session goes on."""
+
+    type: str = "server_error"
+    code: str | None = None
+    message: str = "The server had an error while processing your request."
+
+
+FaultAction = (
+    Refuse | StayMute | Delay | SendError | FailResponse | CloseSocket | ResetConnection | Stall | Expire
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,11 +2,11 @@
 
 import pytest
 
-from bench.scenarios.caller import BargeIn, CallerScript, HangUp, HangUpMidWord, Listen, Press, Say, Wait
+from bench.scenarios.caller import CallerScript, HangUp, Say, Wait
 from bench.simulators.twilio import NumberConfig, TwilioConfig, TwilioSimulator
 from bench.sound import mulaw
 from tests.bench.service import MediaSocket, ToyService, connect, twiml
-from tests.bench.sounds import clip, tone
+from tests.bench.sounds import clip
 
 pytestmark = pytest.mark.virtual_time
 

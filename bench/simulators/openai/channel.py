@@ -1,0 +1,132 @@
+"""The sending side of one session: events with ids, and the ways a scenario lets it go wrong."""
+
+import asyncio
+import socket as sockets
+import struct
+from typing import Any
+
+import msgspec
+from websockets.asyncio.server import ServerConnection
+from websockets.exceptions import ConnectionClosed
+
+from bench.scenarios.agent import (
+    CloseSocket,
+    Delay,
+    Expire,
+    FailResponse,
+    FaultAction,
+    Refuse,
+    ResetConnection,
+    SendError,
+    Stall,
+    StayMute,
+)
+from bench.simulators.openai.ids import IdSource
+from bench.simulators.openai.rejection import Rejection
+from bench.simulators.openai.session_log import Logged, SessionLog
+
+EXPIRED = "Your session hit the maximum duration of 60 minutes."
+
+
+class SessionEnded(Exception):
+    """The session is over; whoever works for it stops."""
+
+
+class Channel:
+    """Sends a session's events.
+
+    Args:
+        socket: the connection.
+        log: every event sent is written here.
+        ids: makes event ids.
+        send_timeout_s: a client that does not read for so long is dropped.
+    """
+
+    def __init__(
+        self, socket: ServerConnection, log: SessionLog, ids: IdSource, send_timeout_s: float
+    ) -> None:
+        self._socket = socket
+        self._log = log
+        self._ids = ids
+        self._send_timeout_s = send_timeout_s
+        self.mute = False
+        self.stalled = False
+
+    async def send(self, kind: str, **body: Any) -> None:
+        """Send an event.
+
+        Raises:
+            SessionEnded: the connection is gone or the client does not read.
+        """
+        if self.mute:
+            return
+        event = {"type": kind, "event_id": self._ids.new("event"), **body}
+        shown = event
+        if kind == "response.output_audio.delta":
+            shown = {name: value for name, value in event.items() if name != "delta"}
+            shown["bytes"] = len(body["delta"]) * 3 // 4
+        self._log.sent.append(Logged(asyncio.get_running_loop().time(), shown))
+        try:
+            async with asyncio.timeout(self._send_timeout_s):
+                await self._socket.send(msgspec.json.encode(event).decode())
+        except ConnectionClosed as error:
+            raise SessionEnded from error
+        except TimeoutError as error:
+            self._log.ended_by = "client does not read"
+            self._socket.transport.abort()
+            raise SessionEnded from error
+
+    async def reject(self, rejection: Rejection, event_id: str | None) -> None:
+        """Send the error event for a client event that is refused."""
+        self._log.rejections.append(rejection.message)
+        await self.error(rejection.type, rejection.code, rejection.message, rejection.param, event_id)
+
+    async def error(
+        self, kind: str, code: str | None, message: str, param: str | None = None, event_id: str | None = None
+    ) -> None:
+        """Send an error event."""
+        error = {"type": kind, "code": code, "message": message, "param": param, "event_id": event_id}
+        await self.send("error", error=error)
+
+    async def suffer(self, action: FaultAction) -> None:
+        """Let something go wrong; returns when the session goes on afterwards.
+
+        Raises:
+            SessionEnded: it does not.
+        """
+        match action:
+            case Delay(ms=ms):
+                await asyncio.sleep(ms / 1000)
+            case StayMute():
+                self.mute = True
+            case SendError(type=kind, code=code, message=message, close_code=close_code):
+                await self.error(kind, code, message)
+                if close_code is not None:
+                    await self._close("error", close_code, message)
+            case CloseSocket(code=code, reason=reason):
+                await self._close("close", code, reason)
+            case Expire():
+                await self.error("invalid_request_error", "session_expired", EXPIRED)
+                await self._close("expired", 1001, EXPIRED)
+            case ResetConnection():
+                self._log.ended_by = "reset"
+                reset(self._socket)
+                raise SessionEnded
+            case Stall():
+                self.mute = self.stalled = True
+                await self._socket.wait_closed()
+                raise SessionEnded
+            case Refuse() | FailResponse():
+                pass  # belong to the upgrade and to a response; nothing to do here
+
+    async def _close(self, why: str, code: int, reason: str) -> None:
+        self._log.ended_by = why
+        await self._socket.close(code, reason)
+        raise SessionEnded
+
+
+def reset(connection: ServerConnection) -> None:
+    """Drop the TCP connection so that the peer gets a reset, not an end."""
+    linger = struct.pack("ii", 1, 0)
+    connection.transport.get_extra_info("socket").setsockopt(sockets.SOL_SOCKET, sockets.SO_LINGER, linger)
+    connection.transport.abort()
