@@ -107,6 +107,28 @@ def test_after_a_padded_payload_only_the_join_is_decoded(monkeypatch: pytest.Mon
     assert b"".join(base64.b64decode(piece) for piece in pieces + cutter.flush()).startswith(data)
 
 
+def test_two_short_payloads_that_make_up_whole_groups_are_text_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = numbered(963)
+    cutter = PayloadCutter(60)
+    assert cutter.push(b64(data[:1])) == cutter.push(b64(data[1:3])) == []
+    monkeypatch.setattr(framing, "binascii", None)
+    assert "".join(cutter.push(b64(data[3:]))) == b64(data[:960])
+
+
+def test_payloads_that_never_meet_a_cut_are_cut_all_the_same() -> None:
+    # Always one or two bytes past whole groups, and never on a frame's end.
+    cutter = PayloadCutter(60)
+    taken, given_out = 0, b""
+    for _ in range(2000):
+        size = 1 if taken % 3 != 2 else 2
+        if (taken + size) % FRAME_BYTES == 0:
+            size += 3
+        given_out += check_pieces(cutter.push(b64(numbered(size, taken))), 480)
+        taken += size
+        assert taken - len(given_out) < 960
+    assert given_out == numbered(len(given_out))
+
+
 @given(st.binary(max_size=700), st.binary(max_size=700))
 def test_clear_forgets_what_is_held(before: bytes, after: bytes) -> None:
     cutter = PayloadCutter(60)
