@@ -4,6 +4,7 @@
 `python -m bench.simulators.twilio` runs it by itself.
 """
 
+from bench.simulators.twilio.call import SimulatedCall
 from bench.simulators.twilio.config import (
     Disorder,
     MachineDetection,
@@ -12,12 +13,15 @@ from bench.simulators.twilio.config import (
     TwilioConfig,
 )
 from bench.simulators.twilio.simulator import TwilioSimulator
+from bench.simulators.twilio.stream_record import StreamRecord
 
 __all__ = [
     "Disorder",
     "MachineDetection",
     "NumberConfig",
     "RestFault",
+    "SimulatedCall",
+    "StreamRecord",
     "TwilioConfig",
     "TwilioSimulator",
 ]

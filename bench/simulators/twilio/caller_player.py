@@ -13,7 +13,8 @@ from bench.scenarios.caller import (
     StaySilent,
     Wait,
 )
-from bench.simulators.twilio.call import SimulatedCall, StepLog
+from bench.simulators.twilio.call import SimulatedCall
+from bench.simulators.twilio.call_facts import StepLog
 from bench.sound import mulaw
 
 # A click is not speech: this much audible sound counts as having been spoken to.

@@ -8,7 +8,8 @@ audio is played. An answer without a body is an empty document.
 from dataclasses import dataclass
 from urllib.parse import urljoin
 
-from bench.simulators.twilio.call import FetchFrom, Inline, SimulatedCall, Source
+from bench.simulators.twilio.call import SimulatedCall
+from bench.simulators.twilio.call_facts import FetchFrom, Inline, Source
 from bench.simulators.twilio.network import Network
 from bench.simulators.twilio.twiml import Document, Play, Problem, Say
 from bench.simulators.twilio.twiml_parser import parse

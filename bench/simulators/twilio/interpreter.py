@@ -1,6 +1,7 @@
 """Runs TwiML on an answered call until nothing is left to do, the call ends, or it is sent elsewhere."""
 
-from bench.simulators.twilio.call import FetchFrom, SimulatedCall, Source
+from bench.simulators.twilio.call import SimulatedCall
+from bench.simulators.twilio.call_facts import FetchFrom, Source
 from bench.simulators.twilio.fetching import APOLOGY, Loaded, load
 from bench.simulators.twilio.network import Network
 from bench.simulators.twilio.twiml import (

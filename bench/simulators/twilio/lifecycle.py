@@ -6,9 +6,12 @@ in-progress and completed, or busy, no-answer, failed, canceled.
 """
 
 import asyncio
+import contextlib
+from collections.abc import AsyncIterator
 
 from bench.scenarios.caller import Answers, CannotBeReached, IsBusy, NeverAnswers
-from bench.simulators.twilio.call import FetchFrom, SimulatedCall, Source
+from bench.simulators.twilio.call import SimulatedCall
+from bench.simulators.twilio.call_facts import FetchFrom, Source
 from bench.simulators.twilio.caller_player import CallerPlayer
 from bench.simulators.twilio.fetching import Loaded, load
 from bench.simulators.twilio.interpreter import rejects, run_program
@@ -19,8 +22,7 @@ from bench.simulators.twilio.verbs_sound import finish_recording
 
 async def run_inbound(network: Network, call: SimulatedCall, source: Source) -> None:
     """Play an incoming call from its first ring to its end, callbacks included."""
-    async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(call.poster.run(), name=f"poster {call.sid}")
+    async with _course_of(call) as tasks:
         patience = call.script.gives_up_after_ms
         impatient = None
         if patience is not None:
@@ -34,8 +36,6 @@ async def run_inbound(network: Network, call: SimulatedCall, source: Source) -> 
         if not call.over:
             call.answer()
             await _talk(network, call, loaded)
-        call.poster.close()
-    call.gone()
 
 
 async def run_outbound(
@@ -49,8 +49,7 @@ async def run_outbound(
         order: what was asked for.
         start_in_s: how long it waits in the queue.
     """
-    async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(call.poster.run(), name=f"poster {call.sid}")
+    async with _course_of(call) as tasks:
         await call.pause(start_in_s)
         if not call.over:
             await _dial_out(network, call, order)
@@ -61,8 +60,18 @@ async def run_outbound(
             loaded = await load(network, call, _with_answered_by(call, order))
             await _talk(network, call, loaded)
             detection.cancel()
-        call.poster.close()
-    call.gone()
+
+
+@contextlib.asynccontextmanager
+async def _course_of(call: SimulatedCall) -> AsyncIterator[asyncio.TaskGroup]:
+    """Send the call's callbacks while it goes on, and the last of them before it is gone."""
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(call.poster.run(), name=f"poster {call.sid}")
+            yield tasks
+            call.poster.close()
+    finally:
+        call.gone()
 
 
 async def _ring(network: Network, call: SimulatedCall, source: Source) -> Loaded | None:

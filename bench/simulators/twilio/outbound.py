@@ -9,7 +9,7 @@ neither Url nor Twiml.
 import re
 from dataclasses import dataclass
 
-from bench.simulators.twilio.call import FetchFrom, Inline, Source, StatusSubscription
+from bench.simulators.twilio.call_facts import FetchFrom, Inline, Source, StatusSubscription
 from bench.simulators.twilio.form import Form
 from bench.simulators.twilio.rest_answers import RestError
 

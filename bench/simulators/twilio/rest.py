@@ -44,6 +44,8 @@ class RestServer:
         self._faults_left = [fault.times for fault in network.config.rest_faults]
         self.requests: list[tuple[str, str, int]] = []
         """(method, path, status) of every request answered."""
+        self.crashes: list[Exception] = []
+        """Mistakes of the simulator itself; raised when it is left."""
         self.app = web.Application(client_max_size=_MAX_FORM_BYTES, middlewares=[self._middleware()])
 
     def route(self, method: str, path: str, handler: Handler) -> None:
@@ -64,6 +66,9 @@ class RestServer:
             except web.HTTPMethodNotAllowed:
                 refusal = RestError(405, 20004, "Method not allowed")
                 response = json_answer(refusal.body(), 405)
+            except Exception as error:  # noqa: BLE001 - the root of a request: a bug must not hide in a log
+                self.crashes.append(error)
+                response = json_answer(RestError(500, 20500, "Internal server error").body(), 500)
             self.requests.append((request.method, request.path, response.status))
             return response
 

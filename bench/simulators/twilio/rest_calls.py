@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 from aiohttp import web
 
-from bench.simulators.twilio.call import FINAL, SimulatedCall
+from bench.simulators.twilio.call import SimulatedCall
+from bench.simulators.twilio.call_facts import FINAL
 from bench.simulators.twilio.form import Form
 from bench.simulators.twilio.network import Network, RecordingRecord
 from bench.simulators.twilio.outbound import OutboundOrder, read_order, read_source

@@ -10,7 +10,8 @@ from aiohttp import web
 from bench.scenarios.caller import CallerScript
 from bench.simulators.clock import WallClock
 from bench.simulators.errors import SimulatorUsageError
-from bench.simulators.twilio.call import CallFacts, FetchFrom, SimulatedCall, StatusSubscription
+from bench.simulators.twilio.call import SimulatedCall
+from bench.simulators.twilio.call_facts import CallFacts, FetchFrom, StatusSubscription
 from bench.simulators.twilio.config import NumberConfig, TwilioConfig
 from bench.simulators.twilio.lifecycle import run_inbound, run_outbound
 from bench.simulators.twilio.network import Books, MessageRecord, Network, NumberRecord
@@ -64,6 +65,8 @@ class TwilioSimulator:
 
     async def __aexit__(self, *exc_info: object) -> None:
         await self._stack.aclose()
+        if self.rest.crashes:
+            raise ExceptionGroup("the simulated phone company crashed", self.rest.crashes)
 
     @property
     def url(self) -> str:
@@ -233,6 +236,7 @@ class TwilioSimulator:
                 await self.network.webhooks.request(message.status_callback, params)
 
     def _start(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        """Run something until the simulator is left."""
         task = self._tasks.create_task(work, name=name)
         self._running.add(task)
         task.add_done_callback(self._running.discard)

@@ -6,14 +6,8 @@ Dialled legs are calls of their own with direction `outbound-dial` and the calle
 """
 
 from bench.scenarios.caller import CallerScript, DialOutcome
-from bench.simulators.twilio.call import (
-    CallFacts,
-    DialLog,
-    FetchFrom,
-    SimulatedCall,
-    Status,
-    StatusSubscription,
-)
+from bench.simulators.twilio.call import SimulatedCall
+from bench.simulators.twilio.call_facts import CallFacts, DialLog, FetchFrom, Status, StatusSubscription
 from bench.simulators.twilio.fetching import Loaded, load
 from bench.simulators.twilio.network import Network
 from bench.simulators.twilio.twiml import Dial, DialTarget, Hangup, Say

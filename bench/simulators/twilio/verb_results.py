@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from bench.simulators.twilio.call import FetchFrom, SimulatedCall, Source
+from bench.simulators.twilio.call import SimulatedCall
+from bench.simulators.twilio.call_facts import FetchFrom, Source
 from bench.simulators.twilio.fetching import Loaded, tell
 from bench.simulators.twilio.network import Network
 from bench.simulators.twilio.webhooks import Params
