@@ -86,9 +86,7 @@ async def running_service(
         StoreError: The database cannot be used as it is.
         OSError: The address cannot be listened on.
     """
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
-    if settings.database.startswith("sqlite:"):
-        await asyncio.to_thread(upgrade, settings.database)
+    await asyncio.to_thread(_prepare_storage, settings)
     listener = await asyncio.to_thread(_listen, settings.host, settings.port)
     with listener:
         database = await Database.open(settings.database, exclusive=True)
@@ -100,6 +98,12 @@ async def running_service(
                 yield service
         finally:
             await database.close()
+
+
+def _prepare_storage(settings: Settings) -> None:
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    if settings.database.startswith("sqlite:"):
+        upgrade(settings.database)
 
 
 def _listen(host: str, port: int) -> socket.socket:

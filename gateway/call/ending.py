@@ -1,5 +1,6 @@
 """How a conversation ends: what was heard, what is still awaited, what follows."""
 
+import math
 from collections.abc import Iterator
 from typing import Literal
 
@@ -51,7 +52,7 @@ def leave(
     if call.over:
         return
     started = call.started_s is not None
-    at_ms = call.clock_ms(now_s) if started else 0
+    at_ms = call.clock_base_ms + math.ceil(round(call.stream_ms(now_s), 3)) if started else 0
     speaking = call.transcript.caller_is_speaking()
     yield from _cut_off(call, now_s)
     call.phase = Phase.LEFT

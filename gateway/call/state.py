@@ -111,7 +111,7 @@ class CallState:
 
     def clock_ms(self, now_s: float) -> int:
         """The call's clock."""
-        return self.clock_base_ms + int(self.stream_ms(now_s))
+        return self.clock_base_ms + round(self.stream_ms(now_s))
 
     def caller_ms(self, session_ms: int) -> int:
         """The call's clock for a time the provider session tells in audio it received."""

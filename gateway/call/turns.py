@@ -38,6 +38,24 @@ def response_started(call: CallState) -> None:
 def response_ended(call: CallState, ended: ResponseEnded, now_s: float) -> Iterator[Action]:
     """An answer is written to its end, or given up."""
     call.response_active = False
+    yield from _report_usage(call, ended)
+    if call.over:
+        return
+    if ended.status == "failed":
+        yield from _response_failed(call, ended, now_s)
+        return
+    if call.response_spoke:
+        yield SetTimer(Timer.ANSWER, None)
+    if call.leaving and call.response_spoke:
+        call.leaving.awaits_goodbye = False
+    if call.voice.drained():
+        yield from all_heard(call, now_s)
+    elif call.started_s is not None:
+        unplayed_s = call.voice.unplayed_ms(call.stream_ms(now_s)) / 1000
+        yield SetTimer(Timer.DRAINED, now_s + unplayed_s + ECHO_GRACE_S)
+
+
+def _report_usage(call: CallState, ended: ResponseEnded) -> Iterator[Action]:
     if ended.input_tokens or ended.output_tokens:
         yield Append(
             UsageReported(
@@ -47,18 +65,6 @@ def response_ended(call: CallState, ended: ResponseEnded, now_s: float) -> Itera
                 details=ended.usage,
             )
         )
-    if call.over:
-        return
-    if ended.status == "failed":
-        yield from _response_failed(call, ended, now_s)
-        return
-    if call.leaving and call.response_spoke:
-        call.leaving.awaits_goodbye = False
-    if call.voice.drained():
-        yield from all_heard(call, now_s)
-    elif call.started_s is not None:
-        unplayed_s = call.voice.unplayed_ms(call.stream_ms(now_s)) / 1000
-        yield SetTimer(Timer.DRAINED, now_s + unplayed_s + ECHO_GRACE_S)
 
 
 def _response_failed(call: CallState, ended: ResponseEnded, now_s: float) -> Iterator[Action]:
@@ -74,8 +80,12 @@ def _response_failed(call: CallState, ended: ResponseEnded, now_s: float) -> Ite
 
 def mark_echoed(call: CallState, name: str, now_s: float) -> Iterator[Action]:
     """The carrier has played everything before a mark."""
-    if call.voice.echoed(name, call.stream_ms(now_s)) and call.voice.drained() and not call.response_active:
+    if not call.voice.echoed(name, call.stream_ms(now_s)) or not call.voice.drained():
+        return
+    if not call.response_active:
         yield from all_heard(call, now_s)
+    elif call.phase is Phase.TALKING:  # the answer is not finished, and the caller hears nothing
+        yield SetTimer(Timer.ANSWER, now_s + ANSWER_NUDGE_S)
 
 
 def all_heard(call: CallState, now_s: float) -> Iterator[Action]:

@@ -102,7 +102,12 @@ def test_a_turn_is_final_when_it_has_been_heard() -> None:
     assert driver.events(e.TranscriptFinal) == []
     driver.run(0.2)
     (final,) = driver.events(e.TranscriptFinal)
-    assert (final.party, final.text, final.heard_ms, final.interrupted) == ("agent", "Hello there.", 1000, False)
+    assert (final.party, final.text, final.heard_ms, final.interrupted) == (
+        "agent",
+        "Hello there.",
+        1000,
+        False,
+    )
     assert final.ended_ms == pytest.approx(1000, abs=1)
 
 
@@ -111,7 +116,9 @@ def test_caller_words_that_come_after_the_answer_still_stand_before_it() -> None
     driver.say(p.CallerSpeechStarted("c1", 3000), p.CallerSpeechStopped("c1", 4000))
     driver.answer("a1", "Yes, from nine to one.", 800)
     driver.run(2)
-    assert [x.party for x in driver.events(e.TranscriptFinal)] == ["agent"], "the answer waits for the question"
+    assert [x.party for x in driver.events(e.TranscriptFinal)] == ["agent"], (
+        "the answer waits for the question"
+    )
     driver.say(p.CallerText("c1", "Are you open on Saturday?"))
     texts = [(x.party, x.text) for x in driver.events(e.TranscriptFinal)][1:]
     assert texts == [("caller", "Are you open on Saturday?"), ("agent", "Yes, from nine to one.")]

@@ -155,7 +155,10 @@ def test_hanging_up_over_the_agent_records_what_was_heard() -> None:
     ("event", "reason"),
     [
         (p.SessionClosed(1011, "internal"), "provider_closed_1011"),
-        (p.ErrorReported("insufficient_quota", "pay first", retryable=False, fatal=True), "insufficient_quota"),
+        (
+            p.ErrorReported("insufficient_quota", "pay first", retryable=False, fatal=True),
+            "insufficient_quota",
+        ),
         (ended("x", "failed", error_code="insufficient_quota", retryable=False), "insufficient_quota"),
     ],
 )
