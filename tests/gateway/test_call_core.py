@@ -1,6 +1,7 @@
 """The call core's rules, with plain lists: greeting, turns, barge-in, transcripts in the order spoken."""
 
 import base64
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -48,7 +49,7 @@ def test_every_piece_is_followed_by_a_mark_and_plays_right_after_the_one_before(
     kinds = [type(x) for x in driver.actions if isinstance(x, a.SendAudio | a.SendMark)]
     assert kinds == [a.SendAudio, a.SendMark] * 10
     starts = [x.play_at_ms for x in driver.of(a.SendAudio)]
-    assert [later - earlier for earlier, later in zip(starts, starts[1:], strict=False)] == [120] * 9
+    assert [later - earlier for earlier, later in pairwise(starts)] == [120] * 9
 
 
 @settings(max_examples=60, deadline=None)
