@@ -7,7 +7,7 @@ WAVE; RFC 2361 (June 1998) for format tag 7, mu-law. A format other than PCM car
 `fact` chunk with the number of sample frames.
 """
 
-import os
+import io
 import struct
 from dataclasses import dataclass
 from typing import BinaryIO, Literal
@@ -66,7 +66,7 @@ class StereoWriter:
 
     def __init__(self, file: BinaryIO, start_ms: float = 0) -> None:
         self._file = file
-        if file.seek(0, os.SEEK_END):
+        if file.seek(0, io.SEEK_END):
             self._sample_frames = _repair(file)
         else:
             self._sample_frames = 0
@@ -118,7 +118,7 @@ class StereoWriter:
         self._timeline.finish(at_ms)
         self._file.seek(0)
         self._file.write(header(self._sample_frames))
-        self._file.seek(0, os.SEEK_END)
+        self._file.seek(0, io.SEEK_END)
         self._file.flush()
         return self._sample_frames * 1000 // SAMPLE_RATE_HZ
 
@@ -148,7 +148,7 @@ def repair(file: BinaryIO) -> int:
 
 
 def _repair(file: BinaryIO) -> int:
-    length = file.seek(0, os.SEEK_END)
+    length = file.seek(0, io.SEEK_END)
     file.seek(0)
     found = file.read(HEADER_BYTES)
     if not _without_sizes(header(0)).startswith(_without_sizes(found)):
@@ -159,7 +159,7 @@ def _repair(file: BinaryIO) -> int:
         file.seek(0)
         file.write(wanted)
     file.truncate(HEADER_BYTES + sample_frames * CHANNELS)
-    file.seek(0, os.SEEK_END)
+    file.seek(0, io.SEEK_END)
     file.flush()
     return sample_frames
 
