@@ -106,6 +106,15 @@ async def unfinished_calls(conn: AsyncConnection, *, node_ids: Sequence[str] | N
     return [make(Call, row) for row in await conn.execute(query.order_by(c.created_at, c.id))]
 
 
+async def read_among(conn: AsyncConnection, org_id: str, call_ids: Sequence[str], reader_id: str) -> set[str]:
+    """Return which of these calls somebody has read."""
+    r = call_reads.c
+    rows = await conn.execute(
+        select(r.call_id).where(r.org_id == org_id, r.call_id.in_(call_ids), r.user_id == reader_id)
+    )
+    return set(rows.scalars())
+
+
 async def mark_read(conn: AsyncConnection, org_id: str, call_id: str, reader_id: str, now: datetime) -> None:
     """Note that somebody has read a call of the org.
 

@@ -19,6 +19,7 @@ from store.call_lists import (
     list_outbound,
     mark_read,
     mark_unread,
+    read_among,
     unfinished_calls,
 )
 from store.call_rows import (
@@ -42,7 +43,7 @@ __all__ = [
     "FINAL_STATUSES", "INTERRUPTED", "STATUSES", "Call", "CallFilter", "Cursor", "Direction", "Ending",
     "NewCall", "Status", "advance_status", "create_call", "find_any_org", "find_by_carrier_sid",
     "finish_call", "get_call", "list_calls", "list_outbound", "mark_read", "mark_unread",
-    "reopen_call", "unfinished_calls", "update_call",
+    "read_among", "reopen_call", "unfinished_calls", "update_call",
 ]  # fmt: skip
 
 _UPDATABLE = frozenset(

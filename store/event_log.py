@@ -6,7 +6,7 @@ kept and tried again until it is written.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 
 import structlog
@@ -239,21 +239,25 @@ class EventLog:
 
     async def follow(
         self, org_id: str, call_id: str, after: int = 0, ping_s: float = 15.0
-    ) -> AsyncIterator[LoggedEvent | None]:
+    ) -> AsyncGenerator[LoggedEvent | None, None]:
         """Yield a call's events after number `after`, those written and those to come, for as long as asked.
 
-        Each comes once and in order. None is yielded after `ping_s` seconds without one; the log is looked at
-        then as well, so events written by another process come late but surely. Close the iterator when done
-        (`contextlib.aclosing`).
+        Each comes once and in order. None is yielded when `ping_s` seconds passed without one, or when the
+        topic rang for another reason; the log is looked at after that as well, so events written by another
+        process come late but surely. Close the iterator when done (`contextlib.aclosing`).
         """
         with self._bus.listen(call_topic(call_id)) as bell:
+            waited = False
             while True:
                 events = await self.read(org_id, call_id, after)
                 for logged in events:
                     after = logged.seq
                     yield logged
-                if not events and not await bell.wait(ping_s):
+                if waited and not events:
                     yield None
+                waited = not events
+                if waited:
+                    await bell.wait(ping_s)
 
 
 async def _was_committed(conn: AsyncConnection, attempt: _Attempt) -> bool:

@@ -144,6 +144,19 @@ async def read_events(
     return [_logged(row) for row in rows]
 
 
+async def read_events_of(
+    conn: AsyncConnection, org_id: str, call_id: str, types: Sequence[str]
+) -> list[LoggedEvent]:
+    """Return all events of a call that are of these types, in order."""
+    e = call_events.c
+    rows = await conn.execute(
+        select(e.seq, e.call_id, e.at, e.type, e.data)
+        .where(e.org_id == org_id, e.call_id == call_id, e.type.in_(types))
+        .order_by(e.seq)
+    )
+    return [_logged(row) for row in rows]
+
+
 async def has_event(conn: AsyncConnection, key: CallKey, seq: int, event: EncodedEvent) -> bool:
     """Return whether exactly this event stands under this number."""
     e = call_events.c
