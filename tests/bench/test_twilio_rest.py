@@ -131,8 +131,7 @@ async def test_hang_up_cancel_and_21220() -> None:
             assert (await client.calls(ringing.sid).update_async(status="canceled")).status == "canceled"
             talking = await client.calls.create_async(to=CALLEE, from_=NUMBER, twiml=document)
             call = await twilio.wait_for_call(2)
-            while not (call.streams and call.streams[0].started):
-                await asyncio.sleep(0.1)
+            await call.wait_stream()
             assert (await client.calls(talking.sid).update_async(status="canceled")).status == "in-progress"
             assert (await client.calls(talking.sid).update_async(status="completed")).status == "completed"
             await call.finished()
@@ -156,8 +155,7 @@ async def test_a_call_in_progress_is_sent_elsewhere() -> None:
         async with TwilioSimulator(config()) as twilio, sdk(twilio) as client:
             made = await client.calls.create_async(to=CALLEE, from_=NUMBER, twiml=document)
             call = twilio.calls[0]
-            while not call.streams:
-                await asyncio.sleep(0.1)
+            await call.wait_stream()
             await asyncio.sleep(1)
             await client.calls(made.sid).update_async(
                 twiml=twiml("<Say>First.</Say>", '<Pause length="60"/>')
@@ -275,8 +273,7 @@ async def test_a_live_recording_has_caller_left_and_the_other_side_right() -> No
         async with TwilioSimulator(config(callees={CALLEE: script})) as twilio, sdk(twilio) as client:
             made = await client.calls.create_async(to=CALLEE, from_=NUMBER, twiml=document)
             call = twilio.calls[0]
-            while not call.streams:
-                await asyncio.sleep(0.01)
+            await call.wait_stream()
             recording = await client.calls(made.sid).recordings.create_async(
                 recording_channels="dual", recording_status_callback=f"{service.url}/recorded"
             )
@@ -388,6 +385,10 @@ async def test_scripted_failures_and_bugs_are_not_hidden() -> None:
         assert await refused(client.calls("CA1").fetch_async()) == (404, 20404)
         assert await refused(client.messages("SM1").fetch_async()) == (429, 20429)
     with pytest.raises(ExceptionGroup, match="crashed"):
-        async with TwilioSimulator(config()) as twilio, sdk(twilio) as client:
-            twilio.network.books.calls["CA1"] = None  # type: ignore[assignment]
-            assert await refused(client.calls.list_async()) == (500, 20500)
+        await _crash()
+
+
+async def _crash() -> None:
+    async with TwilioSimulator(config()) as twilio, sdk(twilio) as client:
+        twilio.network.books.calls["CA1"] = None  # type: ignore[assignment]
+        assert await refused(client.calls.list_async()) == (500, 20500)

@@ -7,6 +7,7 @@ from datetime import datetime
 from bench.scenarios.caller import CallerScript
 from bench.simulators.clock import WallClock
 from bench.simulators.errors import SimulatorUsageError
+from bench.simulators.pulse import Pulse
 from bench.simulators.twilio.call_facts import (
     CallFacts,
     DialLog,
@@ -68,6 +69,7 @@ class SimulatedCall:
         self.replacement: Source | None = None
         self.on_digit: Callable[[str], None] | None = None
         self._line: Line | None = None
+        self._pulse = Pulse()
         self._interrupt = asyncio.Event()
         self._over = asyncio.Event()
         self._gone = asyncio.Event()
@@ -110,6 +112,7 @@ class SimulatedCall:
     def note(self, code: int | None, text: str) -> None:
         """Note what Twilio's debugger would show."""
         self.notes.append(Note(code, text))
+        self._pulse.beat()
 
     def params(self) -> Params:
         """Return the form parameters every voice webhook of this call carries, with its present status."""
@@ -138,10 +141,11 @@ class SimulatedCall:
         """Go on to a status and tell whoever subscribed to `event`."""
         self.status = status
         self._report(event)
+        self._pulse.beat()
 
     def answer(self) -> None:
         """The far end picked up, or an incoming call is taken: the line is open from now on."""
-        self._line = Line()
+        self._line = Line(self._pulse)
         self.started_at = self.clock.now()
         self.move_to("in-progress", "answered")
 
@@ -160,7 +164,6 @@ class SimulatedCall:
         self._interrupt.set()
         if self._line is not None:
             self._line.said.cut(self._line.now())
-            self._line.notify()
         self.move_to(status, "completed")
 
     def hang_up(self, by: str = "caller") -> None:
@@ -171,8 +174,7 @@ class SimulatedCall:
         """Stop what the call is doing and go on with other TwiML."""
         self.replacement = source
         self._interrupt.set()
-        if self._line is not None:
-            self._line.notify()
+        self._pulse.beat()
 
     def take_replacement(self) -> Source | None:
         """Take the TwiML that replaces the present one, if any; the call is no longer interrupted then."""
@@ -218,6 +220,23 @@ class SimulatedCall:
     def gone(self) -> None:
         """Say that nothing more will happen in this call."""
         self._gone.set()
+        self._pulse.beat()
+
+    async def until(self, test: Callable[["SimulatedCall"], bool]) -> None:
+        """Wait until something is true of the call; it is asked again whenever anything happened in it.
+
+        Raises:
+            SimulatorUsageError: the call is gone and it is still not true.
+        """
+        while not test(self):
+            if self._gone.is_set():
+                raise SimulatorUsageError(f"call {self.sid} is over and what was waited for never came")
+            await self._pulse.wait()
+
+    async def wait_stream(self, count: int = 1) -> StreamRecord:
+        """Wait until the call's media stream number `count` (from 1) has started, and return it."""
+        await self.until(lambda call: len(call.streams) >= count and call.streams[count - 1].started)
+        return self.streams[count - 1]
 
     def _report(self, event: str) -> None:
         if self.subscription is None or event not in self.subscription.events:

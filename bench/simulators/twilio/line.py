@@ -3,6 +3,7 @@
 import asyncio
 import math
 
+from bench.simulators.pulse import Pulse
 from bench.sound import mulaw
 from bench.sound.timeline import Timeline
 
@@ -11,14 +12,18 @@ _SAMPLE_EPSILON = 1e-3
 
 
 class Line:
-    """Both directions of sound, on one sample clock that starts when the call is answered."""
+    """Both directions of sound, on one sample clock that starts when the call is answered.
 
-    def __init__(self) -> None:
+    Args:
+        pulse: beats when what is heard changes.
+    """
+
+    def __init__(self, pulse: Pulse) -> None:
         self._loop = asyncio.get_running_loop()
         self.answered_at_s = self._loop.time()
         self.said = Timeline()
         self.heard = Timeline()
-        self._changed = asyncio.Event()
+        self._pulse = pulse
 
     def now(self) -> int:
         """Return the present sample position (8 per millisecond)."""
@@ -35,18 +40,11 @@ class Line:
 
     def notify(self) -> None:
         """Wake everyone who waits for a change in what is heard."""
-        changed, self._changed = self._changed, asyncio.Event()
-        changed.set()
+        self._pulse.beat()
 
     async def wait_change(self, until_sample: int | None) -> None:
         """Wait until something changes, or until a sample position is reached."""
-        changed = self._changed
-        deadline = None if until_sample is None else self.time_of(until_sample)
-        try:
-            async with asyncio.timeout_at(deadline):
-                await changed.wait()
-        except TimeoutError:
-            pass
+        await self._pulse.wait(None if until_sample is None else self.time_of(until_sample))
 
     async def wait_until(self, sample: int) -> None:
         """Wait until a sample position is reached."""

@@ -141,6 +141,7 @@ class MediaStream:
         await self._send(socket, CONNECTED)
         await self._send(socket, self._outgoing.start(self.record.parameters))
         self.record.begin(self._line, Playback(self._line.heard, self._line.now()))
+        self._line.notify()
 
     async def _pace(self, socket: ClientConnection) -> None:
         loop = asyncio.get_running_loop()
