@@ -6,13 +6,17 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from importlib.metadata import version
 
 import aiohttp
 from aiohttp import web
 from prometheus_client import CollectorRegistry
+from sqlalchemy import text
 
 from carrier.rest import CarrierClient
 from carrier.signature import SignatureCheck
+from control_api.application import add_control_api
+from control_api.services import ApiServices, Readiness
 from gateway.dialling import PLACE_CALL, place_call
 from gateway.live_calls import LiveCalls
 from gateway.metrics import GatewayMetrics
@@ -26,11 +30,13 @@ from providers.socket import AiohttpConnector
 from store import nodes
 from store.bus import Bus
 from store.database import Database
+from store.errors import StoreError
 from store.event_log import EventLog
 from store.ids import new_id
 from store.migrate import upgrade
 from store.times import utc_now
 
+VERSION = version("hum")
 ROLES = ("gateway", "api", "worker")
 DRAIN_S = 30.0
 """How long live calls may run on after the first request to stop."""
@@ -120,7 +126,8 @@ async def _running(
     database: Database,
     client: aiohttp.ClientSession,
 ) -> AsyncIterator[Service]:
-    parts = _Parts.make(settings, listener, database, client)
+    sealing_key = await asyncio.to_thread(settings.sealing_key)
+    parts = _Parts.make(settings, sealing_key, listener, database, client)
     runner = web.AppRunner(parts.application(roles), access_log=None, shutdown_timeout=5.0)
     failure: Exception | None = None
     async with asyncio.TaskGroup() as tasks:
@@ -153,7 +160,7 @@ async def _running(
 class _Parts:
     """Everything made, nothing started."""
 
-    settings: Settings
+    sealing_key: bytes
     gateway: GatewayServices
     event_log: EventLog
     live: LiveCalls
@@ -162,7 +169,12 @@ class _Parts:
 
     @classmethod
     def make(
-        cls, settings: Settings, listener: socket.socket, database: Database, client: aiohttp.ClientSession
+        cls,
+        settings: Settings,
+        sealing_key: bytes,
+        listener: socket.socket,
+        database: Database,
+        client: aiohttp.ClientSession,
     ) -> "_Parts":
         host, port = listener.getsockname()[:2]
         url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
@@ -184,14 +196,46 @@ class _Parts:
         live = LiveCalls(gateway)
         job_loop = JobLoop(database, bus, {PLACE_CALL: partial(place_call, gateway)})
         service = Service(url, public_url, database, gateway.event_log, live, registry)
-        return cls(settings, gateway, gateway.event_log, live, job_loop, service)
+        return cls(sealing_key, gateway, gateway.event_log, live, job_loop, service)
 
     def application(self, roles: tuple[str, ...]) -> web.Application:
         """The web application with the routes of these roles."""
         app = web.Application()
         if "gateway" in roles:
             GatewayRoutes(self.gateway, self.live).add_to(app)
+        if "api" in roles:
+            add_control_api(app, self._api())
         return app
+
+    def _api(self) -> ApiServices:
+        gateway = self.gateway
+        return ApiServices(
+            database=gateway.database,
+            event_log=gateway.event_log,
+            bus=gateway.bus,
+            public_url=gateway.public_url,
+            sealing_key=self.sealing_key,
+            recordings_dir=gateway.recordings_dir,
+            version=VERSION,
+            live_calls=lambda: self.live.count,
+            readiness=self._readiness,
+            place_calls_configured=gateway.carrier is not None,
+            registry=self.service.registry,
+            cookie_secure=gateway.public_url.startswith("https:"),
+        )
+
+    async def _readiness(self) -> Readiness:
+        wrong: dict[str, str] = {}
+        if self.live.stopping:
+            wrong["service"] = "stopping: no new calls"
+        if self.event_log.degraded is not None:
+            wrong["event_log"] = self.event_log.degraded
+        try:
+            async with asyncio.timeout(2), self.gateway.database.read() as conn:
+                await conn.execute(text("SELECT 1"))
+        except (StoreError, TimeoutError) as error:
+            wrong["database"] = str(error) or "no answer within 2 s"
+        return Readiness(not wrong, wrong)
 
     async def take_over(self) -> None:
         """Announce this node and finish what former ones left open."""

@@ -1,0 +1,1 @@
+"""The demonstration: a whole call on one command, and a verdict on what it left behind."""
