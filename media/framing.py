@@ -82,19 +82,41 @@ class PayloadCutter:
         self._text = ""  # audio held back, as whole base64 groups without padding ...
         self._tail = b""  # ... and behind it, as bytes, what does not begin on a group
 
-    def push(self, payload: str) -> list[str]:
+    def push(self, payload: str, *, hurry: bool = False) -> list[str]:
         """Take one payload and return the pieces it completes.
 
         Args:
             payload: standard base64 with its padding; may be empty.
+            hurry: somebody waits to hear it: hold nothing back but what does not fill a frame.
 
         Returns:
-            Base64 pieces in order; empty while less than a piece is there.
+            Base64 pieces in order; without hurry empty while less than a piece is there.
 
         Raises:
             MediaError: not base64. Nothing of the payload is taken then.
         """
         padded = _check(payload)
+        if not hurry:
+            return self._push(payload, padded)
+        if not self._text and not self._tail and self._fits(payload):
+            return [payload]
+        return self._push(payload, padded) + self._whole_frames()
+
+    def _fits(self, payload: str) -> bool:
+        size_bytes = payload_size_bytes(payload)
+        return 0 < size_bytes <= self._piece_bytes and size_bytes % FRAME_BYTES == 0
+
+    def _whole_frames(self) -> list[str]:
+        """Give out the frames held back that are whole, as one piece shorter than the others."""
+        whole = len(self._text) // 4 * 3 + len(self._tail)
+        whole -= whole % FRAME_BYTES
+        if not whole:
+            return []
+        held = binascii.a2b_base64(self._text) + self._tail
+        self._text, self._tail = "", held[whole:]
+        return [_to_base64(held[:whole])]
+
+    def _push(self, payload: str, padded: bool) -> list[str]:
         pieces: list[str] = []
         if self._tail:
             payload = self._join(payload, padded, pieces)

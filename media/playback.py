@@ -41,6 +41,7 @@ class Playback:
         "_anchor_at_ms",
         "_generation",
         "_items",
+        "_marked",
         "_marks",
         "_next_mark",
         "_playhead_ms",
@@ -54,6 +55,7 @@ class Playback:
 
     def _reset(self) -> None:
         self._sent = 0  # bytes sent in this generation
+        self._marked = 0  # of them, how many lie before the last mark
         self._anchor = 0  # a position known to be heard ...
         self._anchor_at_ms = 0.0  # ... at this time
         self._playhead_ms = 0.0  # when the last byte sent will have been played
@@ -82,9 +84,15 @@ class Playback:
         self._playhead_ms = starts_ms + size_bytes / BYTES_PER_MS
         return starts_ms
 
+    @property
+    def unmarked_bytes(self) -> int:
+        """How much has been sent since the last mark."""
+        return self._sent - self._marked
+
     def mark(self) -> str:
         """Name a mark for everything sent so far; the caller puts it on the wire now."""
         self._next_mark += 1
+        self._marked = self._sent
         name = f"{self._generation}.{self._next_mark}"
         self._marks.append((name, self._sent))
         return name
@@ -122,8 +130,8 @@ class Playback:
         return -(-(self._sent - self._heard(now_ms)) // BYTES_PER_MS)
 
     def drained(self) -> bool:
-        """Whether every mark has come back: all that was sent and marked has been heard."""
-        return not self._marks
+        """Whether all that was sent was marked and every mark has come back."""
+        return not self._marks and self._marked == self._sent
 
     def forget_heard(self) -> None:
         """Drop the accounts of items heard to their end, so that they do not pile up."""

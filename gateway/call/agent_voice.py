@@ -7,8 +7,14 @@ from media.framing import PayloadCutter, payload_size_bytes
 from media.playback import CutItem, Playback
 
 PIECE_MS = 120
-"""Audio leaves in pieces of this length, each followed by a mark; 120 ms is a whole number of frames whose
-base64 needs no padding, so pieces are slices of the provider's own text."""
+"""Audio leaves in pieces of this length at the most: a whole number of frames whose base64 needs no padding,
+so that pieces are slices of the provider's own text."""
+
+MARK_EVERY_BYTES = 800
+"""A mark follows at least so much audio, 100 ms, and the end of each item."""
+
+COMFORTABLE_MS = 300
+"""With less than this queued at the carrier, whatever fills a frame leaves at once."""
 
 BUFFER_LIMIT_BYTES = 8_000 * 120
 """Speech kept while the phone still rings; past two minutes the rest is dropped."""
@@ -67,7 +73,8 @@ class AgentVoice:
         if item_id != self._item_id:
             yield from self._flush(now_ms)
             self._item_id = item_id
-        for piece in self._cutter.push(payload):
+        hurry = self._playback.unplayed_ms(now_ms) < COMFORTABLE_MS
+        for piece in self._cutter.push(payload, hurry=hurry):
             yield from self._send(piece, now_ms)
 
     def audio_done(self, item_id: str, now_ms: float) -> Iterator[Action]:
@@ -77,16 +84,24 @@ class AgentVoice:
         elif item_id == self._item_id and not self._muted:
             yield from self._flush(now_ms)
 
+    def answer_done(self, now_ms: float) -> Iterator[Action]:
+        """No more speech in this answer, whether or not each item said so."""
+        if self._started and not self._muted:
+            yield from self._flush(now_ms)
+
     def _flush(self, now_ms: float) -> Iterator[Action]:
         for piece in self._cutter.flush():
             yield from self._send(piece, now_ms)
+        if self._playback.unmarked_bytes:
+            yield SendMark(self._playback.mark())
 
     def _send(self, piece: str, now_ms: float) -> Iterator[Action]:
         size_bytes = payload_size_bytes(piece)
         self.sent_bytes += size_bytes
         play_at_ms = self._playback.send(self._item_id, size_bytes, now_ms)
         yield SendAudio(piece, play_at_ms)
-        yield SendMark(self._playback.mark())
+        if self._playback.unmarked_bytes >= MARK_EVERY_BYTES:
+            yield SendMark(self._playback.mark())
 
     def unmute(self) -> None:
         """A new answer begins: what arrives now is meant for the caller."""

@@ -46,6 +46,7 @@ def response_ended(call: CallState, ended: ResponseEnded, now_s: float) -> Itera
         return
     if call.response_spoke:
         yield SetTimer(Timer.ANSWER, None)
+    yield from call.voice.answer_done(call.stream_ms(now_s))
     if call.leaving and call.response_spoke:
         call.leaving.awaits_goodbye = False
     if call.voice.drained():

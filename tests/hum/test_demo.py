@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +58,8 @@ def broken() -> Scenario:
 async def test_a_call_that_fails_is_a_wrong_record(
     scenario: Scenario, broken: Scenario, tmp_path: Path
 ) -> None:
-    damaged = Scenario(scenario.name, scenario.about, broken.agent, scenario.caller)
+    agent = replace(scenario.agent, faults=broken.agent.faults)
+    damaged = replace(scenario, agent=agent)
     good, shown = await played(damaged, tmp_path)
     assert not good
     assert "call record: disposition is 'provider_failed'" in shown
