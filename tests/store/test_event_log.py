@@ -176,7 +176,8 @@ async def test_a_reader_that_is_cut_and_resumes_misses_nothing_and_repeats_nothi
             async with contextlib.aclosing(log.follow(org_id, call_id, seen[-1] if seen else 0)) as events:
                 taken = 0
                 async for logged in events:
-                    assert logged is not None
+                    if logged is None:
+                        continue  # rung for events that were read already
                     seen.append(logged.seq)
                     taken += 1
                     if taken == stop_after or len(seen) == total:
@@ -209,8 +210,7 @@ async def test_a_quiet_log_ticks(sqlite_url: str):
                     await asyncio.sleep(1)
                     async with database.write() as conn:
                         await append_now(conn, org_id, call_id, [final("unrung")], NOW)
-                assert waiting.result() is None
-                assert (await anext(events)).event.text == "unrung"
+                assert waiting.result().event.text == "unrung"
                 assert loop.time() - started == pytest.approx(45)
     finally:
         await database.close()
