@@ -124,7 +124,7 @@ class ToyService:
             request.method,
             params,
             dict(request.headers),
-            request.query_string,
+            request.rel_url.raw_query_string,
             asyncio.get_running_loop().time(),
         )
         self.asked.append(asked)

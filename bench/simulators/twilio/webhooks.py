@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit, urlunsplit
 
 import aiohttp
+from yarl import URL
 
 from bench.simulators.twilio.sids import SidSource
 from bench.simulators.twilio.signature import SIGNATURE_HEADER, sign, signed_url
@@ -191,7 +192,12 @@ class WebhookClient:
         target = self.rerouted(urlunsplit(urlsplit(url)._replace(fragment="")))
         try:
             async with self._session.request(
-                method, target, data=body, headers=headers, timeout=timeout, allow_redirects=False
+                method,
+                URL(target, encoded=True),
+                data=body,
+                headers=headers,
+                timeout=timeout,
+                allow_redirects=False,
             ) as response:
                 content = await response.content.read(_MAX_BODY_BYTES)
                 location = response.headers.get("Location") if 300 <= response.status < 400 else None
