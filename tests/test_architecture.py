@@ -43,6 +43,7 @@ def offenders(found: Iterator[str]) -> str:
 # ---- imports
 
 
+@pytest.mark.timeout(240)  # a dozen seconds, more where the tests of others run beside it
 def test_each_module_imports_alone() -> None:
     command = [sys.executable, "-m", "tests.import_alone", ALEMBIC_SCRIPTS]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
