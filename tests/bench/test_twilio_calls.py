@@ -12,6 +12,7 @@ from twilio.request_validator import RequestValidator
 from bench.scenarios.caller import CallerScript, DialOutcome, HangUp, Listen, Press, Say, Wait
 from bench.simulators.errors import SimulatorUsageError
 from bench.simulators.twilio import Disorder, NumberConfig, SimulatedCall, TwilioConfig, TwilioSimulator
+from bench.simulators.twilio.call_facts import Inline
 from bench.simulators.twilio.fetching import APOLOGY
 from bench.sound.wav import mulaw_file
 from tests.bench.service import Answer, Asked, MediaSocket, ToyService, connect, twiml
@@ -408,3 +409,27 @@ async def test_a_text_comes_in() -> None:
     assert (asked.params["Body"], asked.params["From"]) == ("Are you open?", CALLER)
     validator = RequestValidator(TwilioConfig().auth_token)
     assert validator.validate(f"{service.url}/sms", asked.params, asked.headers["X-Twilio-Signature"])
+
+
+RUBBISH = ["nonsense://x/y", "http://", "http://[::1", "https://127.0.0.1:99999/"]
+
+
+@pytest.mark.parametrize("url", ["", "/relative", *RUBBISH])
+async def test_a_redirect_to_rubbish_from_inline_twiml(url: str) -> None:
+    async with ToyService(media=MediaSocket.drain) as service:
+        service.answers["/voice"] = twiml(connect(service.stream_url))
+        number = NumberConfig(NUMBER, voice_url=f"{service.url}/voice")
+        async with TwilioSimulator(TwilioConfig(numbers=(number,))) as twilio:
+            call = await twilio.dial_in(NUMBER)
+            await call.wait_stream()
+            call.replace(Inline(twiml(f"<Redirect>{url}</Redirect>")))
+            await call.finished()
+    assert call.codes == [11100]
+    assert call.heard_say == [APOLOGY]
+
+
+@pytest.mark.parametrize("url", [url for url in RUBBISH if url != "http://"])  # that one means "here"
+async def test_a_redirect_to_rubbish_from_a_document(url: str) -> None:
+    async with ToyService(answers={"/voice": twiml(f"<Redirect>{url}</Redirect>")}) as service:
+        call = await place(service)
+    assert (call.codes, call.heard_say) == ([11100], [APOLOGY])

@@ -281,6 +281,9 @@ async def test_a_refused_handshake_goes_on_with_the_next_verb(status: int) -> No
         ("https://127.0.0.1:1/media", 31922),
         ("ws://127.0.0.1:1/media", 31902),
         ("ws:///nowhere", 31923),
+        ("wss://[::1/media", 31923),
+        ("wss://127.0.0.1:99999/media", 31923),
+        ("", 31923),
     ],
 )
 async def test_an_address_that_cannot_be_reached(url: str, code: int) -> None:

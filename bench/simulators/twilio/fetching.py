@@ -28,8 +28,14 @@ class Loaded:
     base_url: str
 
     def resolve(self, url: str | None) -> str:
-        """Return an absolute URL for one in the document; None means the document's own."""
-        return urljoin(self.base_url, url or "")
+        """Return an absolute URL for one in the document; None means the document's own.
+
+        Rubbish is returned as it is and refused when it is asked.
+        """
+        try:
+            return urljoin(self.base_url, url or "")
+        except ValueError:
+            return url or ""
 
 
 async def load(network: Network, call: SimulatedCall, source: Source) -> Loaded | None:

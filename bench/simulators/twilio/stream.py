@@ -104,9 +104,16 @@ class MediaStream:
         return await self._send(self._socket, self._outgoing.dtmf(digit))
 
     async def _connect(self, target: str, auth_token: str, timeout_s: float) -> ClientConnection | None:
-        scheme = urlsplit(self.record.url).scheme
-        if scheme not in ("wss", "ws"):
-            self._note(31922, f"stream URL scheme {scheme!r} is not wss")
+        try:
+            parts = urlsplit(self.record.url)
+            usable = bool(parts.hostname) and parts.port != 0
+        except ValueError:
+            usable = False
+        if not usable:
+            self._note(31923, f"malformed stream URL {self.record.url!r}")
+            return None
+        if not self.record.url.startswith(("wss://", "ws://")):
+            self._note(31922, f"stream URL {self.record.url!r} is not wss")
             return None
         headers = {SIGNATURE_HEADER: sign(auth_token, self.record.url)}
         try:

@@ -79,7 +79,7 @@ class _Patience:
 
 def patience_of(url: str) -> _Patience:
     """Return the time-outs and retries a URL's fragment asks for, within Twilio's bounds."""
-    wanted = dict(parse_qsl(urlsplit(url).fragment))
+    wanted = dict(parse_qsl(url.partition("#")[2]))
 
     def bounded(name: str, default: int, low: int, high: int) -> int:
         value = wanted.get(name, "")
@@ -165,6 +165,8 @@ class WebhookClient:
         self, url: str, params: Params, method: str, token: str, patience: _Patience
     ) -> Answer | Failure:
         for _ in range(_MAX_REDIRECTS + 1):
+            if not _is_http_url(url):
+                return Failure(11100, f"invalid URL: {url!r}")
             result, location = await self._once(url, params, method, token, patience)
             if location is None:
                 return result
@@ -199,7 +201,7 @@ class WebhookClient:
                 timeout=timeout,
                 allow_redirects=False,
             ) as response:
-                content = await response.content.read(_MAX_BODY_BYTES)
+                content = await _read_body(response)
                 location = response.headers.get("Location") if 300 <= response.status < 400 else None
                 return Answer(response.status, response.content_type, content, url), location
         except aiohttp.ServerTimeoutError as error:
@@ -219,6 +221,21 @@ def _worth_retrying(result: Answer | Failure, patience: _Patience) -> bool:
             return code == 11205 or patience.retry_all
         case Answer(status=status):
             return status >= 500 and (patience.retry_5xx or patience.retry_all)
+
+
+async def _read_body(response: aiohttp.ClientResponse) -> bytes:
+    body = bytearray()
+    async for piece in response.content.iter_any():
+        body += piece[: _MAX_BODY_BYTES - len(body)]
+    return bytes(body)
+
+
+def _is_http_url(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
 
 
 def _with_query(url: str, params: Params) -> str:
