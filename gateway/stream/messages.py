@@ -11,6 +11,7 @@ import msgspec
 
 _SID = re.compile(r"[A-Za-z0-9]{1,64}", re.ASCII)
 _BASE64 = re.compile(r"[A-Za-z0-9+/]*={0,2}", re.ASCII)
+"""With a length of whole groups of four, what a decoder takes."""
 
 
 class Connected(msgspec.Struct, frozen=True, tag_field="event", tag="connected"):
@@ -112,7 +113,7 @@ MAX_MESSAGE_BYTES = 65_536
 
 def decode(text: str) -> Message | Unusable:
     """Read one message; never raises."""
-    if len(text) > MAX_MESSAGE_BYTES:
+    if _is_too_large(text):
         return Unusable("too_large")
     try:
         message = _decoder.decode(text)
@@ -122,7 +123,7 @@ def decode(text: str) -> Message | Unusable:
         return Unusable("not_json")
     match message:
         # The payload is spliced into provider messages as text, so it must be base64 and nothing else.
-        case Media(media=media) if not _BASE64.fullmatch(media.payload) or not _is_count(media.timestamp):
+        case Media(media=media) if not _is_base64(media.payload) or not _is_count(media.timestamp):
             return Unusable("malformed")
         # The same holds for the stream's id, which is spliced into everything we send back.
         case Start(stream_sid=sid) if not _SID.fullmatch(sid):
@@ -131,6 +132,16 @@ def decode(text: str) -> Message | Unusable:
             return Unusable("malformed")
         case _:
             return message
+
+
+def _is_too_large(text: str) -> bool:
+    if len(text) > MAX_MESSAGE_BYTES or text.isascii():
+        return len(text) > MAX_MESSAGE_BYTES
+    return len(text.encode(errors="replace")) > MAX_MESSAGE_BYTES
+
+
+def _is_base64(text: str) -> bool:
+    return len(text) % 4 == 0 and _BASE64.fullmatch(text) is not None
 
 
 def _is_count(text: str) -> bool:
@@ -142,7 +153,7 @@ def _why_invalid(text: str) -> str:
         event = _event_decoder.decode(text).get("event")
     except (msgspec.DecodeError, RecursionError, UnicodeError):
         return "malformed"
-    return "malformed" if event in _KNOWN else "unknown_type"
+    return "malformed" if isinstance(event, str) and event in _KNOWN else "unknown_type"
 
 
 def encode_media(stream_sid: str, payload: str) -> str:
