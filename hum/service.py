@@ -23,6 +23,7 @@ from gateway.metrics import GatewayMetrics
 from gateway.reconcile import adopt_orphans, watch
 from gateway.routes import GatewayRoutes
 from gateway.services import GatewayServices
+from hum.loop_lag import LoopLag
 from hum.settings import Settings
 from jobs.loop import JobLoop
 from providers.directory import Access, ProviderDirectory
@@ -136,6 +137,7 @@ async def _running(
         working = tasks.create_task(parts.job_loop.run(), name="jobs") if "worker" in roles else None
         await parts.take_over()
         watching = tasks.create_task(watch(parts.gateway, parts.live), name="watch")
+        sampling = tasks.create_task(LoopLag(parts.service.registry).run(), name="loop lag")
         await runner.setup()
         await web.SockSite(runner, listener).start()
         try:
@@ -148,6 +150,7 @@ async def _running(
         if working is not None:
             await working
         watching.cancel()
+        sampling.cancel()
         await runner.cleanup()
         await parts.event_log.close()
         async with database.write() as conn:

@@ -1,6 +1,7 @@
 """`hum serve`: the service."""
 
 import asyncio
+import gc
 import signal
 import sys
 from typing import Annotated
@@ -42,6 +43,8 @@ async def _serve(settings: Settings, roles: tuple[str, ...]) -> None:
     stop = asyncio.Event()
     async with running_service(settings, roles=roles) as service:
         _on_signals(service, stop)
+        gc.collect()
+        gc.freeze()  # what is loaded by now stays: the collector need not look at it again
         print(f"HUM is ready at {service.url}", flush=True)
         await stop.wait()
         if service.live.count:
