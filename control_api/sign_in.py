@@ -1,5 +1,7 @@
 """Who is asking: a browser session by cookie, or a program by API key; and what their role allows."""
 
+import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -7,6 +9,7 @@ from urllib.parse import urlsplit
 
 import structlog
 from aiohttp import web
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from control_api.errors import NotAllowed, NotSignedIn
 from store import api_keys, web_sessions
@@ -15,6 +18,7 @@ from store.errors import StoreError
 from store.memberships import Role
 
 COOKIE = "bh_hum_session"
+TOUCH_LIMIT_S = 0.25
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _RANK: dict[Role, int] = {"viewer": 0, "operator": 1, "admin": 2}
 _log = structlog.get_logger()
@@ -61,11 +65,7 @@ async def _by_key(header: str, database: Database, now: datetime) -> Actor:
     if found is None:
         raise NotSignedIn("The API key is unknown or revoked.")
     if found.last_used_at is None or now - found.last_used_at >= api_keys.TOUCH_INTERVAL:
-        try:
-            async with database.write() as conn:
-                await api_keys.touch(conn, found.org_id, found.id, now)
-        except StoreError as error:  # the request itself may need no writing
-            _log.warning("key_not_touched", error=str(error))
+        await _note_use(database, lambda conn: api_keys.touch(conn, found.org_id, found.id, now))
     return Actor("api_key", found.id, found.org_id, found.role, found.name, None)
 
 
@@ -75,12 +75,17 @@ async def _by_session(token: str, database: Database, now: datetime) -> Actor:
     if found is None:
         raise NotSignedIn("The session is unknown or has ended.")
     if now - found.last_seen_at >= web_sessions.TOUCH_INTERVAL:
-        try:
-            async with database.write() as conn:
-                await web_sessions.touch(conn, token, now)
-        except StoreError as error:
-            _log.warning("session_not_touched", error=str(error))
+        await _note_use(database, lambda conn: web_sessions.touch(conn, token, now))
     return Actor("user", found.user_id, found.org_id, found.role, found.name, found.email)
+
+
+async def _note_use(database: Database, touch: Callable[[AsyncConnection], Awaitable[None]]) -> None:
+    """Write down that a credential was used, unless writing is slow just now: the request may only read."""
+    try:
+        async with asyncio.timeout(TOUCH_LIMIT_S), database.write() as conn:
+            await touch(conn)
+    except (StoreError, TimeoutError) as error:
+        _log.warning("use_not_noted", error=str(error))
 
 
 def require_role(actor: Actor, role: Role) -> None:

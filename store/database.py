@@ -6,7 +6,7 @@ file keeps other processes (the command line beside a running service) out for t
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 
 from sqlalchemy import inspect, text
 from sqlalchemy.engine import Connection
@@ -16,7 +16,7 @@ from store.engines import POOL_WAIT_S, postgres, snapshot_reads, sqlite_readers,
 from store.errors import DatabaseLocked, SchemaMissing
 from store.file_locks import FileLock
 from store.revisions import require_head
-from store.translate import library_errors_translated
+from store.translate import library_errors_translated, system_errors_translated
 from store.urls import PostgresServer, SqliteFile, parse_url
 
 
@@ -82,7 +82,9 @@ class Database:
     async def read(self) -> AsyncIterator[AsyncConnection]:
         """Give a connection for reading; everything inside sees one moment of the database."""
         with library_errors_translated():
-            async with self._reader.connect() as conn:
+            async with AsyncExitStack() as stack:
+                with system_errors_translated():
+                    conn = await stack.enter_async_context(self._reader.connect())
                 yield conn
 
     def write(self) -> AbstractAsyncContextManager[AsyncConnection]:
@@ -96,7 +98,9 @@ class Database:
     @asynccontextmanager
     async def _write(self) -> AsyncIterator[AsyncConnection]:
         with library_errors_translated():
-            async with self._writer.begin() as conn:
+            async with AsyncExitStack() as stack:
+                with system_errors_translated():
+                    conn = await stack.enter_async_context(self._writer.begin())
                 yield conn
 
     @asynccontextmanager

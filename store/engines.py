@@ -6,6 +6,7 @@ from sqlalchemy import AsyncAdaptedQueuePool, event
 from sqlalchemy.engine import Connection
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from store.translate import refuse_system_error
 from store.urls import PostgresServer, SqliteFile
 
 READERS = 5
@@ -65,7 +66,7 @@ def _sqlite(file: SqliteFile, *, mode: str, size: int, begin: str, pragmas: tupl
 
 def postgres(server: PostgresServer) -> AsyncEngine:
     """Return the engine for PostgreSQL; a dead connection in the pool is noticed before it is used."""
-    return create_async_engine(
+    engine = create_async_engine(
         server.url,
         pool_size=10,
         max_overflow=0,
@@ -77,6 +78,8 @@ def postgres(server: PostgresServer) -> AsyncEngine:
             "server_settings": _POSTGRES_SETTINGS,
         },
     )
+    event.listen(engine.sync_engine, "handle_error", refuse_system_error)
+    return engine
 
 
 def snapshot_reads(engine: AsyncEngine) -> AsyncEngine:

@@ -27,7 +27,7 @@ from store.file_locks import FileLock
 from store.revisions import HEAD, LINEAGE
 from store.schema import call_events, calls, metadata
 from store.times import utc_now
-from store.translate import library_errors_translated
+from store.translate import library_errors_translated, system_errors_translated
 from store.urls import PostgresServer, SqliteFile, parse_url
 
 T = TypeVar("T")
@@ -157,7 +157,7 @@ def _alembic(connection: Connection, run: Callable[[Config, str], None], revisio
 
 
 def _on_sqlite(file: SqliteFile, work: Callable[[Connection], T], mode: str) -> T:
-    with library_errors_translated():
+    with library_errors_translated(), system_errors_translated():
         if mode == "rwc":  # only the owner may read what callers said
             os.close(os.open(file.path, os.O_RDWR | os.O_CREAT, 0o600))
         engine = create_engine("sqlite://", creator=lambda: _connect(file, mode), poolclass=NullPool)
@@ -186,7 +186,7 @@ def _copy(source: SqliteFile, target: Path) -> None:
     partial = target.with_name(f"{target.name}.partial")
     partial.unlink(missing_ok=True)
     try:
-        with library_errors_translated():
+        with library_errors_translated(), system_errors_translated():
             os.close(os.open(partial, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
             connection = sqlite3.connect(source.uri(mode="ro"), uri=True, isolation_level=None)
             try:
@@ -217,7 +217,7 @@ def _on_postgres(server: PostgresServer, work: Callable[[Connection], T]) -> T:
         finally:
             await engine.dispose()
 
-    with library_errors_translated():
+    with library_errors_translated(), system_errors_translated():
         return asyncio.run(run())
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import asyncpg
+from sqlalchemy.engine.interfaces import ExceptionContext
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
@@ -12,6 +13,31 @@ from store.errors import Conflict, DatabaseFull, DatabaseLocked, DatabaseUnavail
 
 _PRIMARY_CODE = 0xFF
 """SQLite's extended result codes carry the primary one in the lowest byte."""
+
+
+@contextmanager
+def system_errors_translated() -> Iterator[None]:
+    """Raise `DatabaseUnavailable` for what the system says while a connection or a file is opened.
+
+    Only there: inside a transaction an `OSError` or a timeout may be the caller's own.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise DatabaseUnavailable(f"the database cannot be reached: {error}") from error
+
+
+def refuse_system_error(context: ExceptionContext) -> None:
+    """Say that the database is unavailable when a statement timed out or lost its socket.
+
+    A hook for SQLAlchemy's `handle_error`.
+
+    Raises:
+        DatabaseUnavailable: the driver let such an error through.
+    """
+    original = context.original_exception
+    if isinstance(original, OSError):
+        raise DatabaseUnavailable(f"the database did not answer: {original!r}") from original
 
 
 @contextmanager
@@ -29,8 +55,6 @@ def library_errors_translated() -> Iterator[None]:
         raise _from_sqlite(error) from error
     except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         raise _from_postgres(error) from error
-    except OSError as error:
-        raise DatabaseUnavailable(f"the database cannot be reached: {error}") from error
 
 
 def translate(error: DBAPIError) -> StoreError:

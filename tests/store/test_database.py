@@ -228,3 +228,23 @@ async def test_times_are_utc_on_the_way_out_and_zoned_on_the_way_in(database: Da
         async with database.write() as conn:
             await orgs.create_org(conn, "naive", now=datetime(2026, 11, 24))
     assert await names(database) == ["zoned"]
+
+
+@pytest.mark.parametrize("error", [TimeoutError("mine"), FileNotFoundError("mine"), KeyError("mine")])
+async def test_the_callers_own_errors_pass_through(database: Database, error: Exception):
+    for transaction in (database.read, database.write):
+        with pytest.raises(type(error), match="mine"):
+            async with transaction():
+                raise error
+
+
+async def test_a_statement_without_end_is_cut(postgres_url: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(engines, "STATEMENT_LIMIT_S", 0.05)
+    database = await Database.open(postgres_url)
+    try:
+        with pytest.raises(DatabaseUnavailable, match="did not answer"):
+            async with database.write() as conn:
+                await conn.execute(text("SELECT pg_sleep(30)"))
+        await seed_org(database, "after")
+    finally:
+        await database.close()

@@ -252,7 +252,7 @@ async def test_a_failing_database_keeps_everything_and_writes_it_later(
         assert log.degraded is None
         for number in range(25):
             log.append(org_id, call_id, final(f"{number:03}"))
-        while log.degraded is None:  # noqa: ASYNC110
+        while log.degraded is None:
             await asyncio.sleep(0)
         assert log.degraded == "planted"
         await log.flush()
@@ -298,7 +298,7 @@ async def test_those_who_wait_are_told_when_the_writer_is_cancelled(database: Da
         writer = group.create_task(log.run())
         log.append(org_id, call_id, final("x"))
         flushing = group.create_task(_raises_log_closed(log))
-        while log.degraded is None:  # noqa: ASYNC110
+        while log.degraded is None:
             await asyncio.sleep(0)
         writer.cancel()
     assert flushing.result()
