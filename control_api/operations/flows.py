@@ -50,9 +50,9 @@ class FlowInput(FlowSettings):
 
 
 class FlowChanges(FlowSettings):
-    """Changes to a flow: what is absent stays, defaults do not apply."""
+    """Changes to a flow: the name is always given, what else is absent stays; defaults do not apply."""
 
-    name: NonEmptyText = absent()
+    name: NonEmptyText
 
 
 class FlowOut(Output):
