@@ -197,3 +197,61 @@ def test_payload_size_of_a_broken_payload(text: str) -> None:
 def test_piece_lengths_that_cannot_be(piece_ms: int) -> None:
     with pytest.raises(MediaError):
         PayloadCutter(piece_ms)
+
+
+# ---- speech somebody waits for
+
+
+hurried = st.lists(st.tuples(st.binary(max_size=1500), st.booleans()), max_size=14)
+
+
+@given(hurried, st.sampled_from([60, 120, 180]))
+@example([(b"\x01" * 160, True)], 60)  # the fast path
+@example([(b"\x01" * 480, True), (b"\x02" * 480, True)], 60)
+@example([(b"\x01" * 100, False), (b"\x02" * 160, True), (b"\x03" * 60, True)], 60)
+@example([(b"\x01" * 159, True), (b"", True), (b"\x02", True)], 120)
+@example([(b"\x01" * 960, False), (b"", True)], 180)
+def test_hurry_holds_nothing_back_but_part_of_a_frame(parts: list[tuple[bytes, bool]], piece_ms: int) -> None:
+    cutter = PayloadCutter(piece_ms)
+    pieces: list[str] = []
+    taken = b""
+    for part, hurry in parts:
+        pieces += cutter.push(b64(part), hurry=hurry)
+        taken += part
+        given_out = check_pieces(pieces, piece_ms * 8)
+        assert taken.startswith(given_out)
+        held_bytes = len(taken) - len(given_out)
+        assert held_bytes < (FRAME_BYTES if hurry else piece_ms * 8 + 480)
+        assert not hurry or held_bytes == len(taken) % FRAME_BYTES
+    padding = bytes([SILENCE]) * (-len(taken) % FRAME_BYTES)
+    assert check_pieces(pieces + cutter.flush(), piece_ms * 8) == taken + padding
+    assert cutter.flush() == []
+
+
+def test_a_hurried_payload_of_whole_frames_is_passed_on_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    frames = [b64(numbered(size)) for size in (160, 320, 480, 960)]
+    monkeypatch.setattr(framing, "binascii", None)  # anything that decodes or encodes now fails
+    cutter = PayloadCutter(120)
+    for text in frames:
+        assert cutter.push(text, hurry=True) == [text]
+
+
+@pytest.mark.parametrize("held_bytes", [0, 100, 480])
+@pytest.mark.parametrize("where", ["first", "middle", "last"])
+@pytest.mark.parametrize("foreign", ['"', "\\", "\n", " ", "-", "=", "Ä", "\x00"])
+def test_rubbish_the_length_of_a_frame_is_refused_in_a_hurry_too(
+    held_bytes: int, where: str, foreign: str
+) -> None:
+    cutter = PayloadCutter(120)
+    held = numbered(held_bytes)
+    before = cutter.push(b64(held))
+    good = b64(numbered(FRAME_BYTES, held_bytes))
+    at = {"first": 0, "middle": 107, "last": len(good) - 3}[where]
+    rubbish = good[:at] + foreign + good[at + 1 :]
+    with pytest.raises(MediaError):
+        cutter.push(rubbish, hurry=True)
+    with pytest.raises(MediaError):
+        cutter.push(good[:-1], hurry=True)
+    pieces = before + cutter.push(good, hurry=True) + cutter.flush()
+    taken = numbered(held_bytes + FRAME_BYTES)
+    assert check_pieces(pieces, 960).startswith(taken)
