@@ -89,10 +89,10 @@ class Client:
             pass
         return event
 
-    async def drain(self) -> None:
-        with contextlib.suppress(Exception):
-            while True:
-                await self.next()
+    async def read_on(self) -> None:
+        """Read until the connection closes, which is raised."""
+        while True:
+            await self.next()
 
     def of(self, kind: str) -> list[dict[str, Any]]:
         return [event for event in self.events if event["type"] == kind]
