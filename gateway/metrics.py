@@ -1,5 +1,7 @@
 """What the gateway counts; served at /metrics, described in docs/operations.md."""
 
+from collections.abc import Mapping
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 
@@ -35,3 +37,8 @@ class GatewayMetrics:
         self.calls_reconciled = Counter(
             "hum_calls_reconciled", "Calls a dead process left open, finished later.", registry=registry
         )
+
+    def count_unknown(self, provider: str, kinds: Mapping[str, int]) -> None:
+        """Count what a provider session said that meant nothing to us."""
+        for kind, count in kinds.items():
+            self.provider_messages_unknown.labels(provider, kind).inc(count)

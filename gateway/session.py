@@ -38,6 +38,7 @@ from media.errors import MediaError
 from providers.connection import ProviderSession, connect
 from providers.errors import ProviderError
 from providers.session import ErrorReported, HistoryTurn, SessionConfig, ToolDefinition
+from store.call_events import ProviderOpened
 from store.call_rows import Call
 from store.errors import StoreError
 
@@ -209,7 +210,7 @@ class CallSession:
 
     async def _talk_to_provider(self) -> None:
         try:
-            codec = self._services.providers.codec(self._provider_name, self._session_config())
+            codec = self._services.providers.codec(self._provider_name, _session_config(self.begun_with))
             async with connect(self._services.connector, codec) as session:
                 self._provider = session
                 async for events in session.events():
@@ -219,28 +220,14 @@ class CallSession:
         except ProviderError as error:
             self._provider_broke(error)
         finally:
-            self._count_unknown()
+            if self._provider is not None:
+                self._services.metrics.count_unknown(self._provider_name, self._provider.unknown)
             self._provider = None
         await self._flush()
 
     def _provider_broke(self, error: ProviderError) -> None:
         complaint = ErrorReported(error.code, error.message, error.retryable, fatal=True)
         self._feed(ProviderSaid(complaint))
-
-    def _count_unknown(self) -> None:
-        if self._provider is not None:
-            for kind, count in self._provider.unknown.items():
-                metric = self._services.metrics.provider_messages_unknown
-                metric.labels(self._provider_name, kind).inc(count)
-
-    def _session_config(self) -> SessionConfig:
-        plan = self.begun_with.plan
-        return SessionConfig(
-            instructions=plan.instructions,
-            voice=plan.voice,
-            tools=tuple(ToolDefinition(t.name, t.description, t.parameters) for t in plan.tools),
-            history=self.begun_with.history,
-        )
 
     # Inputs in, actions out
 
@@ -265,6 +252,9 @@ class CallSession:
                     if self._provider is not None:
                         self._provider.put(command)
                 case a.Append(event=event):
+                    if isinstance(event, ProviderOpened):
+                        opened_s = event.opened_in_ms / 1000
+                        self._services.metrics.provider_opening_seconds.observe(opened_s)
                     self._services.event_log.append(self.call.org_id, self.call.id, event)
                 case a.SetTimer(timer=timer, at_s=at_s):
                     self._set_alarm(timer, at_s)
@@ -332,3 +322,13 @@ class CallSession:
 
 def _stalled(media: MediaSocket) -> bool:
     return max(media.silent_s(), media.outbox.stalled_s()) > STALL_LIMIT_S or media.outbox.closed
+
+
+def _session_config(start: SessionStart) -> SessionConfig:
+    plan = start.plan
+    return SessionConfig(
+        instructions=plan.instructions,
+        voice=plan.voice,
+        tools=tuple(ToolDefinition(t.name, t.description, t.parameters) for t in plan.tools),
+        history=start.history,
+    )

@@ -17,6 +17,7 @@ from bench.load.run import provider_listening, run_load
 from bench.scenarios.loader import load_named
 from hum.administration import create_org
 from hum.demo.script import expected_turns
+from hum.settings import child_environment
 from store import flows, numbers
 from store.database import Database
 from store.flows import FlowFields
@@ -124,7 +125,7 @@ async def _seed(url: str) -> str:
 
 @asynccontextmanager
 async def _gateway(directory: str, url: str, provider_url: str, core: int) -> AsyncIterator[tuple[str, int]]:
-    env = os.environ | {
+    changes = {
         "HUM_HOST": "127.0.0.1",
         "HUM_DATA_DIR": directory,
         "HUM_DATABASE_URL": url,
@@ -134,7 +135,7 @@ async def _gateway(directory: str, url: str, provider_url: str, core: int) -> As
         "OPENAI_API_KEY": "bench",
         "HUM_OPENAI_URL": provider_url,
     }
-    env.pop("HUM_PUBLIC_URL", None)
+    env = child_environment(changes, without=("HUM_PUBLIC_URL", "HUM_SECRET_KEY"))
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "hum", "serve", "--port", "0", env=env, stdout=subprocess.PIPE
     )

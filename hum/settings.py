@@ -96,6 +96,12 @@ def read_settings(environ: Mapping[str, str] | None = None, **overrides: Any) ->
     return settings
 
 
+def child_environment(changes: Mapping[str, str], without: tuple[str, ...] = ()) -> dict[str, str]:
+    """The environment for a process of ours: this one's, with changes and without some variables."""
+    kept = {name: value for name, value in os.environ.items() if name not in without}
+    return kept | dict(changes)
+
+
 def _convert(name: str, env: str, text: str) -> Any:
     match name:
         case "port":

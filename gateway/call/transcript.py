@@ -46,25 +46,25 @@ class _Turn:
 class Transcript:
     """Turns of one call, in order. Times are milliseconds on the call's clock."""
 
-    __slots__ = ("_count", "_released", "_turns")
+    __slots__ = ("_count", "_ids", "_late", "_turns")
 
     def __init__(self, first_turn: int = 1) -> None:
         self._count = first_turn - 1
+        self._ids: dict[str, str] = {}  # the turn of every item there was, two short strings each
         self._turns: dict[str, _Turn] = {}  # by item, in the order spoken, until released
-        self._released: dict[str, _Turn] = {}  # given up before their text came
+        self._late: dict[str, _Turn] = {}  # released before their text came
 
     def start(self, item_id: str, party: Party, at_ms: int) -> str:
         """A turn takes its place; returns its id. Starting it again changes nothing."""
-        turn = self._turns.get(item_id) or self._released.get(item_id)
-        if turn is None:
+        if item_id not in self._ids:
             self._count += 1
-            turn = self._turns[item_id] = _Turn(f"turn_{self._count}", item_id, party, at_ms)
-        return turn.turn_id
+            turn_id = self._ids[item_id] = f"turn_{self._count}"
+            self._turns[item_id] = _Turn(turn_id, item_id, party, at_ms)
+        return self._ids[item_id]
 
     def turn_id(self, item_id: str) -> str | None:
-        """The id of an item's turn, if it has one."""
-        turn = self._turns.get(item_id) or self._released.get(item_id)
-        return turn.turn_id if turn else None
+        """The id of an item's turn, if it ever had one."""
+        return self._ids.get(item_id)
 
     def stopped(self, item_id: str, at_ms: int) -> None:
         """The caller stopped speaking."""
@@ -83,17 +83,15 @@ class Transcript:
 
     def complete(self, item_id: str, text: str | None, now_ms: int) -> Iterator[CallEvent]:
         """All words of a turn, or None when they cannot be had; yields finals that are due."""
-        if late := self._released.pop(item_id, None):
-            late.text, late.missing = text or "", text is None
-            if text is not None:
-                yield late.final(now_ms)  # replaces the one given up on
-            return
         if turn := self._turns.get(item_id):
             turn.text = text if text is not None else turn.partial
             turn.missing = text is None
             if turn.party == "caller":
                 turn.closed = True
-        yield from self._release(now_ms)
+            yield from self._release(now_ms)
+        elif (late := self._late.pop(item_id, None)) and text is not None:
+            late.text, late.missing = text, False
+            yield late.final(now_ms)  # replaces the one given up on
 
     def heard(self, item_id: str, heard_ms: int, now_ms: int, *, interrupted: bool) -> Iterator[CallEvent]:
         """An agent's turn was heard to its end, or cut; yields finals that are due."""
@@ -120,17 +118,15 @@ class Transcript:
         for turn in [t for t in self._turns.values() if t.party == "caller" and t.ended_ms is not None]:
             if not turn.closed:
                 turn.missing = turn.closed = True
-                self._released[turn.item_id] = turn
         yield from self._release(now_ms)
 
     def finish(self, now_ms: int) -> Iterator[CallEvent]:
         """The call is over: release everything as it stands."""
         for turn in self._turns.values():
+            if turn.text is None and not (turn.missing or turn.interrupted):
+                turn.text, turn.missing = turn.partial, not turn.partial
             if not turn.closed:
-                turn.missing = turn.text is None and not turn.partial
-                turn.text = turn.text if turn.text is not None else turn.partial
-                turn.interrupted = turn.interrupted or turn.party == "agent"
-                turn.closed = True
+                turn.interrupted, turn.closed = turn.party == "agent", True
         yield from self._release(now_ms)
 
     def _release(self, now_ms: int) -> Iterator[CallEvent]:
@@ -138,4 +134,6 @@ class Transcript:
             if not turn.closed or (turn.text is None and not turn.interrupted and not turn.missing):
                 return
             del self._turns[item_id]
+            if turn.party == "caller" and turn.text is None:
+                self._late[item_id] = turn
             yield turn.final(now_ms)
