@@ -80,14 +80,22 @@ class AgentVoice:
     def audio_done(self, item_id: str, now_ms: float) -> Iterator[Action]:
         """No more speech for this item."""
         if not self._started:
-            self._kept.append((item_id, ""))
+            if self._kept and self._kept[-1][0] == item_id:
+                self._keep_end()
         elif item_id == self._item_id and not self._muted:
             yield from self._flush(now_ms)
 
     def answer_done(self, now_ms: float) -> Iterator[Action]:
         """No more speech in this answer, whether or not each item said so."""
-        if self._started and not self._muted:
+        if not self._started:
+            self._keep_end()
+        elif not self._muted:
             yield from self._flush(now_ms)
+
+    def _keep_end(self) -> None:
+        """Note behind the speech kept that its item ends here."""
+        if self._kept and self._kept[-1][1]:
+            self._kept.append((self._kept[-1][0], ""))
 
     def _flush(self, now_ms: float) -> Iterator[Action]:
         for piece in self._cutter.flush():
