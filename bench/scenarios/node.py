@@ -24,7 +24,7 @@ class Node:
 
     def fail(self, message: str) -> ScenarioError:
         """Return an error about this place."""
-        return ScenarioError(f"{self.path}: {message}")
+        return ScenarioError(f"{self.path.removesuffix(': ')}: {message}")
 
     def only(self, *allowed: str) -> "Node":
         """Check that this is a mapping with no other keys, and return it."""

@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import ConnectionClosed, WebSocketException
 
 from bench.simulators.openai import OpenAISimulator
 from bench.sound import mulaw
@@ -46,7 +46,7 @@ class Bridge:
                     await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
                     for task in both:
                         task.cancel()
-        except (OSError, ConnectionClosed):
+        except* (OSError, WebSocketException):
             pass
 
     async def _from_caller(self, provider: ClientConnection, media: MediaSocket) -> None:

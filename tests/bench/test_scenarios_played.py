@@ -173,3 +173,41 @@ async def test_a_real_voice(scenario: Scenario) -> None:
     heard = [e["transcript"] for e in played.of("conversation.item.input_audio_transcription.completed")]
     assert heard == ["Hello world.", "One moment please.", "Thank you."]
     assert played.bridge.tool is not None
+
+
+DEATHS = {
+    "provider-dies": ("close", 1),
+    "provider-dies:at-greeting": ("close", 0),
+    "provider-dies:between-turns": ("close", 1),
+    "provider-dies:reset": ("reset", 1),
+    "provider-dies:expired": ("expired", 1),
+    "provider-dies:quota": ("error", 0),
+    "provider-dies:mute": ("client", 0),
+    "provider-dies:stall": ("client", 1),
+    "provider-dies:quota-in-response": ("client", 2),
+    "provider-dies:harmless-error": ("client", 2),
+    "provider-dies:slow": ("client", 2),
+    "provider-dies:slow-upgrade": ("client", 2),
+    "provider-dies:refuses": ("", 0),
+    "provider-dies:bad-key": ("", 0),
+    "provider-dies:refuses-once": ("", 0),
+}
+
+
+def test_every_death_is_played() -> None:
+    document = load_named("provider-dies")
+    assert set(DEATHS) == {document.name, *(f"{document.name}:{name}" for name in document.variants)}
+
+
+@playing(*DEATHS)
+async def test_the_provider_dies_in_every_way(scenario: Scenario) -> None:
+    played = await play(scenario, after="<Say>We are sorry.</Say>")
+    ended_by, turns = DEATHS[scenario.name]
+    assert (played.log.ended_by if played.log else "") == ended_by
+    # How far the conversation got before that; without a provider the least of gateways hangs up.
+    assert len(played.of("input_audio_buffer.committed")) >= turns
+    if ended_by != "client":
+        assert played.call.heard_say == ["We are sorry."]
+        assert played.call.ended_by == "service"
+    else:
+        assert played.call.ended_by == "caller"
