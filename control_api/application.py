@@ -2,7 +2,7 @@
 
 from aiohttp import web
 
-from control_api.dispatch import http_handler
+from control_api.dispatch import go_on, http_handler
 from control_api.errors import WiringError
 from control_api.event_stream import OPEN_STREAMS, OpenStreams
 from control_api.metrics import ApiMetrics
@@ -63,4 +63,6 @@ def add_control_api(app: web.Application, services: ApiServices) -> None:
     app.on_response_prepare.append(answer_signal(metrics))
     app.on_shutdown.append(streams.close)
     for each in bound:
-        app.router.add_route(each.operation.method, each.operation.path, http_handler(each, services))
+        app.router.add_route(
+            each.operation.method, each.operation.path, http_handler(each, services), expect_handler=go_on
+        )

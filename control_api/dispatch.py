@@ -1,9 +1,10 @@
 """From an HTTP request to a handler's call and back: sign-in, validation, encoding."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeVar, cast
 
-from aiohttp import web
+from aiohttp import HttpVersion11, web
 from pydantic import ValidationError
 
 from control_api.errors import BadInput, Detail
@@ -15,6 +16,7 @@ from control_api.shaping import OPERATION_ID, REQUEST_ID
 from control_api.sign_in import refuse_forgery, require_role, sign_in
 from store.times import utc_now
 
+CONTINUE_LIMIT_S = 10.0
 Model = TypeVar("Model", bound=Input)
 
 
@@ -34,6 +36,17 @@ def http_handler(
         return _response(bound, request, result)
 
     return handle
+
+
+async def go_on(http: web.Request) -> None:
+    """Tell a client that waits before it sends its body to send it; other expectations are not heeded.
+
+    Source: RFC 9110, 10.1.1 (Expect).
+    """
+    if http.headers.get("Expect", "").lower() == "100-continue" and http.version >= HttpVersion11:
+        async with asyncio.timeout(CONTINUE_LIMIT_S):
+            await http.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        http.writer.output_size = 0
 
 
 async def _inputs(bound: BoundOperation, http: web.Request) -> dict[str, Input]:

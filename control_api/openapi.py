@@ -42,7 +42,7 @@ _ERRORS = {
     404: "Not there, or another org's",
     405: "The path has no such method",
     409: "At odds with what is stored",
-    412: "If-Match names an older version",
+    412: "If-Match or If-Unmodified-Since names another version",
     413: "The body is too large",
     415: "The body is not application/json",
     416: "The range lies outside the file",
@@ -53,8 +53,8 @@ _EXTRA_ERRORS = {
     "createNumber": (409,),
     "createOutboundCall": (409,),
     "updateFlow": (412,),
-    "getCallRecording": (416,),
-    "headCallRecording": (416,),
+    "getCallRecording": (412, 416),
+    "headCallRecording": (412, 416),
 }
 _HEADER_PARAMETERS: dict[str, dict[str, str]] = {
     "streamCallEvents": {"Last-Event-ID": "Number of the last event seen; the stream goes on after it"},
@@ -212,7 +212,7 @@ def _responses(each: BoundOperation, references: dict[tuple[type, Mode], Schema]
     if row.produces == "audio/wav":
         responses["206"] = {"description": "Part of the file", "content": {row.produces: {"schema": schema}}}
         responses["304"] = {"description": "Not changed"}
-    if row.id == "getOpenApi":
+    if row.id in ("getOpenApi", "getDocs"):
         responses["304"] = {"description": "Not changed"}
     statuses = [400, 404, 405, 500, 503, *_EXTRA_ERRORS.get(row.id, ())]
     statuses += [401, 403] if row.auth == "session" else []

@@ -1,11 +1,12 @@
 """Recordings: one WAV file per call, caller on the left, agent on the right; whole or in ranges."""
 
 import asyncio
+import os
 from pathlib import Path
 
 from aiohttp import web
 
-from control_api.errors import ApiError, NoSuchThing
+from control_api.errors import ApiError, NoSuchThing, PreconditionFailed
 from control_api.fields import IdPath
 from control_api.operation import ApiRequest, operation
 from control_api.operations.calls import find_call
@@ -31,7 +32,9 @@ async def _recording(request: ApiRequest, call_id: str) -> web.StreamResponse:
     )
     if file is None:
         raise NoSuchThing("recording")
-    await _check_range(request.http, file)
+    status = await asyncio.to_thread(file.stat)
+    _check_conditions(request.http, status)
+    _check_range(request.http, status.st_size)
     return web.FileResponse(
         file,
         headers={
@@ -42,11 +45,23 @@ async def _recording(request: ApiRequest, call_id: str) -> web.StreamResponse:
     )
 
 
-async def _check_range(http: web.Request, file: Path) -> None:
+def _check_conditions(http: web.Request, status: os.stat_result) -> None:
+    """Refuse another version here, so that the refusal has our shape; the framework would refuse it too."""
+    known = http.if_match
+    if known is not None:
+        tag = f"{status.st_mtime_ns:x}-{status.st_size:x}"
+        changed = not any(each.value in (tag, "*") and not each.is_weak for each in known)
+    else:
+        since = http.if_unmodified_since
+        changed = since is not None and status.st_mtime > since.timestamp()
+    if changed:
+        raise PreconditionFailed("The recording is not that version.")
+
+
+def _check_range(http: web.Request, size: int) -> None:
     """Refuse a range outside the file here, so that the refusal has our shape."""
     if "Range" not in http.headers or "If-Range" in http.headers:
         return
-    size = (await asyncio.to_thread(file.stat)).st_size
     try:
         start = http.http_range.start
     except ValueError:

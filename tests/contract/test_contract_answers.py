@@ -58,6 +58,11 @@ async def test_refusals_are_as_declared(api: Api, operation: Operation):
         ("admin", good.path, {"data": b"{}", "headers": {"Content-Type": "text/plain"}}),
         ("admin", f"{good.path}?limit=x&cursor=x", {}),
         ("admin", good.path, {"json": good.body, "headers": {"If-Match": '"v0"', "Range": "bytes=9999-"}}),
+        ("admin", good.path, {"json": good.body, "headers": {"If-Match": '"v0"'}}),
+        ("admin", good.path, {"json": good.body, "headers": {"If-Match": "nonsense", "Range": "rubbish"}}),
+        ("admin", good.path, {"headers": {"If-Unmodified-Since": "Thu, 01 Jan 1970 00:00:00 GMT"}}),
+        ("admin", good.path, {"headers": {"Range": "bytes=9999-"}}),
+        ("admin", good.path, {"headers": {"Expect": "magic"}}),
         ("admin", good.path, {"json": good.body, "headers": {"Idempotency-Key": "\t"}}),
     ):
         sent = {key: value for key, value in options.items() if value is not None}
