@@ -115,7 +115,7 @@ class OpenAICodec:
             message = _decoder.decode(text)
         except msgspec.ValidationError as error:
             return self._unreadable(text, error)
-        except (msgspec.DecodeError, RecursionError) as error:
+        except (msgspec.DecodeError, RecursionError, UnicodeError) as error:
             raise ProtocolError("the provider sent something that is not JSON") from error
         return self._events(message)
 
@@ -137,7 +137,7 @@ class OpenAICodec:
             case m.AudioTranscriptDelta(item_id=item_id, delta=delta):
                 return (AgentTextDelta(item_id, delta),)
             case m.TranscriptionDelta(item_id=item_id, delta=delta):
-                return (CallerTextDelta(item_id, delta),)
+                return (CallerTextDelta(item_id, delta),) if delta else ()
             case m.SessionCreated():
                 return ()
             case m.SessionUpdated(session=session):
@@ -168,7 +168,7 @@ class OpenAICodec:
     def _session_updated(self, session: m.Session) -> Sequence[Event]:
         audio = session.audio or m.SessionAudio()
         for side, name in ((audio.input, "input"), (audio.output, "output")):
-            confirmed = side.format.type if side and side.format else "nothing"
+            confirmed = (side.format.type if side and side.format else None) or "nothing"
             if confirmed != AUDIO_FORMAT:
                 raise ProviderError(
                     "format_mismatch",
@@ -178,7 +178,7 @@ class OpenAICodec:
         if self._opened:
             return ()
         self._opened = True
-        return (SessionOpened(session.id, session.model or self._model),)
+        return (SessionOpened(session.id or "", session.model or self._model),)
 
     def _error(self, detail: m.ErrorDetail) -> Sequence[Event]:
         code = detail.code or detail.type or "unknown_error"
@@ -186,7 +186,7 @@ class OpenAICodec:
             self.unknown[f"error:{code}"] += 1
             return ()
         fatal = code in FATAL_ERRORS or code == EXPIRED or not self._opened
-        return (ErrorReported(code, detail.message, retryable=code not in FATAL_ERRORS, fatal=fatal),)
+        return (ErrorReported(code, detail.message or "", retryable=code not in FATAL_ERRORS, fatal=fatal),)
 
     def encode(self, command: Command) -> Sequence[str]:
         """See `Codec.encode`."""
@@ -271,6 +271,8 @@ def _history_item(turn: HistoryTurn) -> dict[str, Any]:
 def _item_added(item: m.Item) -> Sequence[Event]:
     if item.type != "message" or item.role not in ("user", "assistant"):
         return ()
+    if not item.id:
+        raise ProtocolError("conversation.item.added: a message without id")
     return (ItemAdded(item.id, "caller" if item.role == "user" else "agent"),)
 
 
@@ -294,8 +296,8 @@ def _response_ended(response: m.FinishedResponse) -> ResponseEnded:
     return ResponseEnded(
         response.id,
         response.status,
-        usage.input_tokens,
-        usage.output_tokens,
+        usage.input_tokens or 0,
+        usage.output_tokens or 0,
         details,
         error_code=code,
         error_message=error.message if error else None,

@@ -1,7 +1,8 @@
 """The server events of OpenAI Realtime we act on, as typed messages.
 
 Source: OpenAI Realtime GA server events, as typed in the official SDK openai 3.54 (`types/realtime`),
-read 2026-11-24. Unlisted fields are ignored; unlisted types are counted by the codec.
+read 2026-11-24. Unlisted fields are ignored; unlisted types are counted by the codec. What those types call
+optional may be missing or null here too, save the few ids without which a message says nothing.
 """
 
 from typing import Literal
@@ -22,7 +23,7 @@ class AnyType(msgspec.Struct, frozen=True):
 class AudioFormat(msgspec.Struct, frozen=True):
     """`audio/pcmu`, `audio/pcma` or `audio/pcm`."""
 
-    type: str
+    type: str | None = None
 
 
 class AudioSide(msgspec.Struct, frozen=True):
@@ -41,8 +42,8 @@ class SessionAudio(msgspec.Struct, frozen=True):
 class Session(msgspec.Struct, frozen=True):
     """A session as the server describes it."""
 
-    id: str = ""
-    model: str = ""
+    id: str | None = None
+    model: str | None = None
     audio: SessionAudio | None = None
 
 
@@ -61,9 +62,9 @@ class SessionUpdated(Message, frozen=True, tag="session.updated"):
 class ErrorDetail(msgspec.Struct, frozen=True):
     """What went wrong."""
 
-    type: str = ""
+    type: str | None = None
     code: str | None = None
-    message: str = ""
+    message: str | None = None
     param: str | None = None
 
 
@@ -91,8 +92,8 @@ class Item(msgspec.Struct, frozen=True):
     """A conversation item, as far as we read it."""
 
     type: str
-    id: str = ""
-    role: Literal["user", "assistant", "system"] | None = None
+    id: str | None = None
+    role: str | None = None
     status: str | None = None
     call_id: str | None = None
     name: str | None = None
@@ -109,7 +110,7 @@ class TranscriptionDelta(Message, frozen=True, tag="conversation.item.input_audi
     """More of a caller turn's transcript."""
 
     item_id: str
-    delta: str = ""
+    delta: str | None = None
 
 
 class TranscriptionCompleted(
@@ -175,16 +176,16 @@ class OutputItemDone(Message, frozen=True, tag="response.output_item.done"):
 class TokenDetails(msgspec.Struct, frozen=True):
     """Tokens by modality."""
 
-    text_tokens: int = 0
-    audio_tokens: int = 0
-    cached_tokens: int = 0
+    text_tokens: int | None = None
+    audio_tokens: int | None = None
+    cached_tokens: int | None = None
 
 
 class Usage(msgspec.Struct, frozen=True):
     """The billing basis of one response."""
 
-    input_tokens: int = 0
-    output_tokens: int = 0
+    input_tokens: int | None = None
+    output_tokens: int | None = None
     input_token_details: TokenDetails | None = None
     output_token_details: TokenDetails | None = None
 
