@@ -67,6 +67,8 @@ def _check_text(name: str, text: str, check: "_Check") -> Iterator[Problem]:
         return
     try:
         value = json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_unique_keys)
+        # Python reads numbers past a float's range and halves of a surrogate pair; nobody could be sent them.
+        json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
     except (ValueError, RecursionError) as error:
         yield Problem(name, f"not valid JSON: {error}", "invalid_json")
         return

@@ -359,7 +359,7 @@ async def test_an_outbound_call_is_dialled_answered_and_told_its_task(tmp_path: 
         assert row.answered_at is not None
         assert {"call.dialled", "stream.started", "carrier.answered_by"} <= set(kinds)
         session = home.openai.sessions[0].received_of("session.update")[0]["session"]
-        assert "appointment: Tuesday" in session["instructions"]
+        assert '"appointment": "Tuesday"' in session["instructions"]
         assert home.transcript(log)[:2] == [("agent", GREETING.text), ("caller", QUESTION.text)]
 
 
