@@ -59,9 +59,9 @@ class SignatureCheck:
         algorithm = get_signature_algorithm(headers.get(SIGNATURE_SETTINGS_HEADER))
         try:
             expected = self._validator.compute_signature(url, form, algorithm)
-        except ValueError:  # an algorithm we do not know
+            return hmac.compare_digest(expected.encode(), given.encode())
+        except ValueError:  # an algorithm we do not know, or bytes that are no text
             return False
-        return hmac.compare_digest(expected.encode(), given.encode())
 
 
 _DEFAULT_PORTS = {"https": ":443", "http": ":80", "wss": ":443", "ws": ":80"}

@@ -1,14 +1,19 @@
 """TwiML: what we answer when Twilio asks what to do with a call.
 
 Source: Twilio, "TwiML for Programmable Voice" (Say, Connect, Stream, Dial, Record, Hangup, Reject), read
-2026-11-24. Built with the SDK's own `VoiceResponse`, so escaping is theirs.
+2026-11-24. Built with the SDK's own `VoiceResponse`, so escaping is theirs; characters that XML 1.0 cannot
+hold even escaped are left out, since Twilio would refuse the whole document (error 12100).
 """
+
+import re
 
 from twilio.twiml.voice_response import Connect, Dial, VoiceResponse
 
 VOICEMAIL_MAX_S = 180
 VOICEMAIL_SILENCE_S = 5
 DIAL_TIMEOUT_S = 30
+_NOT_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""Source: XML 1.0 (fifth edition), section 2.2, production [2] Char."""
 
 
 def connect_stream(stream_url: str, action_url: str, *, announcement: str | None = None) -> str:
@@ -21,7 +26,7 @@ def connect_stream(stream_url: str, action_url: str, *, announcement: str | None
     """
     response = VoiceResponse()
     if announcement:
-        response.say(announcement)
+        response.say(_spoken(announcement))
     connect = Connect(action=action_url, method="POST")
     connect.stream(url=stream_url)
     response.append(connect)
@@ -31,7 +36,7 @@ def connect_stream(stream_url: str, action_url: str, *, announcement: str | None
 def say_and_hang_up(text: str) -> str:
     """Speak one sentence, then hang up."""
     response = VoiceResponse()
-    response.say(text)
+    response.say(_spoken(text))
     response.hangup()
     return str(response)
 
@@ -52,7 +57,7 @@ def voicemail(prompt: str, action_url: str, *, recording_url: str) -> str:
         recording_url: Told once the recording can be fetched, which may be later.
     """
     response = VoiceResponse()
-    response.say(prompt)
+    response.say(_spoken(prompt))
     response.record(
         action=action_url,
         method="POST",
@@ -86,3 +91,7 @@ def reject() -> str:
     response = VoiceResponse()
     response.reject()
     return str(response)
+
+
+def _spoken(text: str) -> str:
+    return _NOT_XML.sub("", text)
