@@ -17,6 +17,7 @@ from bench.scenarios.scenario import Scenario
 from hum.commands.exits import FAILED, clear_errors
 from hum.demo.performance import perform
 from hum.demo.screen import Screen
+from hum.demo.script import UnsuitedScenarioError, expected_turns
 from hum.logs import configure_logs
 from hum.settings import SettingsError, read_settings
 from providers.directory import PROVIDERS
@@ -48,8 +49,10 @@ def demo(
 
 def _load(name: str) -> Scenario:
     try:
-        return load_named(name)
-    except ScenarioError as error:
+        scenario = load_named(name)
+        expected_turns(scenario)
+        return scenario
+    except (ScenarioError, UnsuitedScenarioError) as error:
         raise SettingsError(f"--scenario: {error}") from error
 
 

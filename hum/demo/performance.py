@@ -32,13 +32,14 @@ async def perform(
     Returns:
         Whether all is as it should be.
     """
+    turns = expected_turns(scenario)
     screen.say("starting a simulated phone company, a simulated speech provider and HUM …")
     async with stage(scenario, data_dir, port) as ready, aiohttp.ClientSession() as http:
         screen.say(f"HUM is ready at {ready.service.url}")
         client = ApiClient(http, ready.service.url, ready.api_key)
         screen.title(f"{CALLER} calls {NUMBER}")
         evidence = await _call(scenario, ready, client, screen)
-        found = problems(evidence, expected_turns(scenario))
+        found = problems(evidence, turns)
         screen.verdict(found, _figures(evidence))
         if stay is not None:
             screen.further(ready.service.url, ready.api_key, evidence.call.get("id", ""))
