@@ -49,7 +49,10 @@ class CallList(Output):
 
 
 class TranscriptLine(Output):
-    """One turn. Of an agent's turn the caller heard `heard_ms`; `interrupted` says that the rest was cut."""
+    """One turn, numbered as the event that told it last.
+
+    Of an agent's turn the caller heard `heard_ms`; `interrupted` says that the rest was cut.
+    """
 
     seq: int
     turn_id: str
@@ -109,12 +112,19 @@ def call_detail(call: Call, events: Sequence[LoggedEvent], public_url: str, *, r
         **call_fields(call, public_url, read=read),
         task_context=call.task_context,
         usage=call.usage,
-        transcript=[
-            _line(logged, logged.event) for logged in events if isinstance(logged.event, TranscriptFinal)
-        ],
+        transcript=transcript_of(events),
         tools=_tools(events),
         events=call.last_event_seq,
     )
+
+
+def transcript_of(events: Sequence[LoggedEvent]) -> list[TranscriptLine]:
+    """Return one line for each turn, in the order first told; the last telling counts."""
+    lines: dict[str, TranscriptLine] = {}
+    for logged in events:
+        if isinstance(logged.event, TranscriptFinal):
+            lines[logged.event.turn_id] = _line(logged, logged.event)
+    return list(lines.values())
 
 
 def _line(logged: LoggedEvent, turn: TranscriptFinal) -> TranscriptLine:
