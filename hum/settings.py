@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 DEFAULT_PORT = 8080
+MAX_PORT = 65_535
 MIN_SECRET_CHARS = 32
 
 
@@ -38,7 +39,9 @@ class Settings:
         "HUM_DATA_DIR", "Directory of the SQLite database and the recordings.", Path("var")
     )
     database_url: str | None = _setting(
-        "HUM_DATABASE_URL", "sqlite:///path or postgresql://…; by default hum.db in the data directory."
+        "HUM_DATABASE_URL",
+        "sqlite:///path or postgresql://…; by default hum.db in the data directory.",
+        secret=True,
     )
     secret_key: str | None = _setting(
         "HUM_SECRET_KEY",
@@ -105,8 +108,8 @@ def child_environment(changes: Mapping[str, str], without: tuple[str, ...] = ())
 def _convert(name: str, env: str, text: str) -> Any:
     match name:
         case "port":
-            if not (text.isascii() and text.isdigit() and int(text) <= 65_535):
-                raise SettingsError(f"{env}={text!r} is not a port (0–65535)")
+            if not (text.isascii() and text.isdigit() and len(text) <= 5):
+                raise SettingsError(f"{env}={text[:12]!r} is not a port (0–{MAX_PORT})")
             return int(text)
         case "data_dir":
             return Path(text)
@@ -119,16 +122,19 @@ def _convert(name: str, env: str, text: str) -> Any:
 def _base_url(env: str, text: str) -> str:
     try:
         parts = urlsplit(text)
-        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
     except ValueError:
         usable = False
         parts = urlsplit("")
-    if not usable or parts.query or parts.fragment or parts.username:
+    plain = text.isprintable() and " " not in text
+    if not usable or not plain or parts.query or parts.fragment or parts.username:
         raise SettingsError(f"{env} must be an http(s) base like https://hum.example.com")
     return text.rstrip("/")
 
 
 def _check(settings: Settings) -> None:
+    if not 0 <= settings.port <= MAX_PORT:
+        raise SettingsError(f"HUM_PORT={settings.port} is not a port (0–{MAX_PORT})")
     if bool(settings.twilio_account_sid) != bool(settings.twilio_auth_token):
         raise SettingsError("TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN belong together: set both or neither")
     if settings.secret_key is not None and len(settings.secret_key) < MIN_SECRET_CHARS:
@@ -145,15 +151,25 @@ def _check(settings: Settings) -> None:
 
 
 def _kept_key(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:  # another process was quicker
-        return path.read_bytes()
-    with os.fdopen(handle, "wb") as file:
-        key = secrets.token_urlsafe(48).encode()
-        file.write(key)
+    if not path.exists():
+        _make_key(path)
+    key = path.read_bytes()
+    if len(key) < MIN_SECRET_CHARS:
+        raise SettingsError(f"{path} does not hold a key: restore it, or remove it to have a new one made")
     return key
+
+
+def _make_key(path: Path) -> None:
+    """Make the file whole under another name first: whoever looks finds no key, or all of it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(secrets.token_urlsafe(48).encode())
+        file.flush()
+        os.fsync(file.fileno())
+    try:
+        path.hardlink_to(draft)
+    except FileExistsError:
+        pass  # another process was quicker: its key counts
+    finally:
+        draft.unlink()
