@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
-from twilio.base.exceptions import TwilioException, TwilioRestException
+from twilio.base.exceptions import TwilioException, TwilioRestException, TwilioServiceException
 from twilio.http import AsyncHttpClient
 from twilio.http.response import Response
 from twilio.rest import Client
@@ -25,7 +25,7 @@ REQUEST_TIMEOUT_S = 10.0
 CODE_NOT_IN_PROGRESS = 21220
 CODE_NOT_FOUND = 20404
 STATUS_EVENTS = ["initiated", "ringing", "answered", "completed"]
-_NOT_CARRIED_OUT = frozenset({429, 503})
+_NOT_CARRIED_OUT = frozenset({"429", "503"})
 
 
 class _Transport(AsyncHttpClient):  # type: ignore[misc]  # the SDK is untyped
@@ -55,7 +55,10 @@ class _Transport(AsyncHttpClient):  # type: ignore[misc]  # the SDK is untyped
             async with self._session.request(
                 method.upper(), url, params=params, data=data, headers=sent, allow_redirects=allow_redirects
             ) as answer:
-                return Response(answer.status, await answer.text(), answer.headers)
+                text = await answer.text(errors="replace")
+        if answer.ok and text and not text.lstrip().startswith("{"):
+            raise ValueError("the answer is not a JSON object")  # the SDK would fall over it
+        return Response(answer.status, text, answer.headers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,17 +156,30 @@ class CarrierClient:
 
     async def _ask(self, request: Any) -> CarrierCall:
         try:
-            call = await request
-        except TwilioRestException as error:
-            code = int(error.code or 0)
-            if code in (CODE_NOT_IN_PROGRESS, CODE_NOT_FOUND) or error.status == 404:
-                raise NotInProgress(code, str(error.msg)) from error
-            raise CarrierError(code, str(error.msg), retryable=error.status in _NOT_CARRIED_OUT) from error
+            return _described(await request)
+        except (TwilioRestException, TwilioServiceException) as error:
+            raise _refusal(error) from error
         except TwilioException as error:
             raise CarrierError(0, str(error), retryable=False) from error
         except (aiohttp.ClientConnectorError, ConnectionRefusedError) as error:
             raise CarrierError(0, "the carrier cannot be reached", retryable=True) from error
         except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as error:
             raise CarrierError(0, f"no usable answer from the carrier: {error}", retryable=False) from error
-        duration = call.duration
-        return CarrierCall(str(call.sid), str(call.status), int(duration) if duration else None)
+
+
+def _described(call: Any) -> CarrierCall:
+    sid, status, duration = call.sid, call.status, call.duration
+    if not (isinstance(sid, str) and sid and isinstance(status, str)):
+        raise ValueError("a call without sid or status")
+    if duration is not None and not (isinstance(duration, str | int) and str(duration).isdecimal()):
+        raise ValueError("a call with a duration that is no number")
+    return CarrierCall(sid, status, None if duration is None else int(duration))
+
+
+def _refusal(error: TwilioRestException | TwilioServiceException) -> CarrierError:
+    """The SDK raises one class for Twilio's older error bodies and another for those of RFC 9457."""
+    message = error.msg if isinstance(error, TwilioRestException) else error.detail or error.title
+    code = int(error.code) if str(error.code).isdecimal() else 0
+    if code in (CODE_NOT_IN_PROGRESS, CODE_NOT_FOUND) or error.status == 404:
+        return NotInProgress(code, str(message))
+    return CarrierError(code, str(message), retryable=str(error.status) in _NOT_CARRIED_OUT)
