@@ -52,6 +52,17 @@ async def test_timers_fire_in_order_and_on_their_instant() -> None:
     assert [at for name, at in fired if name == 1] == [round(0.02 * n, 6) for n in range(1, 51)]
 
 
+@pytest.mark.parametrize("step_s", [0.02, 0.1, 0.06, 1 / 3])
+async def test_many_short_sleeps_are_never_short_of_their_sum(step_s: float) -> None:
+    loop = asyncio.get_running_loop()
+    started_s = loop.time()
+    for count in range(1, 3001):
+        due_s = loop.time() + step_s
+        await asyncio.sleep(step_s)
+        assert loop.time() >= due_s
+        assert 0 <= loop.time() - started_s - count * step_s + 1e-12 < 1e-6
+
+
 async def test_a_timeout_ends_in_virtual_time() -> None:
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(600):
