@@ -189,7 +189,7 @@ async def seed_events(api: Api, call_id: str) -> None:
 
 
 async def end_call(api: Api, call_id: str, disposition: str = "hung_up") -> None:
-    """End a call of ours: row and log."""
+    """End a call of ours, row and log together, as the gateway does."""
     ending = calls.Ending(
         status="completed",
         disposition=disposition,
@@ -197,11 +197,11 @@ async def end_call(api: Api, call_id: str, disposition: str = "hung_up") -> None
         ended_at=NOW + timedelta(minutes=1),
         duration_ms=60_000,
     )
+    event = ce.CallEnded(status="completed", disposition=disposition, reason="", duration_ms=60_000)
     async with api.database.write() as conn:
         assert await calls.finish_call(conn, api.ours.org_id, call_id, ending)
-    await api.append(
-        call_id, ce.CallEnded(status="completed", disposition=disposition, reason="", duration_ms=60_000)
-    )
+        await append_now(conn, api.ours.org_id, call_id, [event], ending.ended_at)
+    api.services.bus.ring(f"call:{call_id}")
 
 
 async def record(api: Api, tenant: Tenant, directory: Path, content: bytes = WAV) -> None:

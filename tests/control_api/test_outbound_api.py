@@ -81,7 +81,9 @@ async def add_number(api: Api, tenant: Tenant, digit: int) -> str:
 async def test_the_number_to_call_from(api: Api):
     second, third = await add_number(api, api.ours, 2), await add_number(api, api.ours, 3)
     assert (await place(api))["number_id"] == api.ours.number_id, "the org's oldest"
-    await api.json("PATCH", f"/api/flows/{api.ours.flow_id}", json={"caller_id_number_id": second})
+    await api.json(
+        "PATCH", f"/api/flows/{api.ours.flow_id}", json={"name": "x", "caller_id_number_id": second}
+    )
     assert (await place(api))["number_id"] == second, "the flow's"
     assert (await place(api, caller_id_number_id=None))["number_id"] == second
     assert (await place(api, caller_id_number_id=third))["number_id"] == third, "the one asked for"
