@@ -139,8 +139,8 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
             raise StuckThreadError(self._explain(f"no answer in {self._real_limit_s:g} s from {labels}"))
         if not self._scheduled:  # type: ignore[attr-defined]
             raise DeadlockError(self._explain("nothing is ready, no timer is set, no thread is at work"))
-        # The due time itself, not "now + timeout", rounded up where it is a hair below a whole nanosecond: sums
-        # of floats must leave no timer in the future, nor five hundred sleeps of 20 ms short of 10 s.
+        # The due time itself, not "now + timeout", rounded up where it is a hair below a whole nanosecond:
+        # sums of floats must leave no timer in the future, nor five hundred sleeps of 20 ms short of 10 s.
         due_s = self._scheduled[0]._when  # type: ignore[attr-defined]
         self._now_s = max(self._now_s, due_s, round(due_s, 9))
         if self._now_s > self._horizon_s:
