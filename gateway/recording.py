@@ -6,9 +6,13 @@ places and writes what has gathered, so nothing here runs on the loop that carri
 
 import asyncio
 import binascii
+import threading
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import BinaryIO, Literal, TypeVar
 
 from media.errors import MediaError
 from media.wav import StereoWriter
@@ -16,6 +20,7 @@ from media.wav import StereoWriter
 SETTLE_DELAY_MS = 2_000
 """Audio younger than this may still change (late packets, barge-in), so it is not written yet."""
 
+T = TypeVar("T")
 _Note = tuple[Literal["caller", "agent"], str, float] | tuple[Literal["cut"], None, float]
 
 
@@ -39,7 +44,8 @@ class CallRecording:
     def __init__(self, path: Path, start_ms: int = 0) -> None:
         self._path = path
         self._start_ms = start_ms
-        self._notes: list[_Note] = []
+        self._notes: deque[_Note] = deque()  # added to by the loop, taken from by the worker thread
+        self._working = threading.Lock()  # a call that ends does not wait for the write under way
         self._file: BinaryIO | None = None
         self._writer: StereoWriter | None = None
         self.failed: str | None = None
@@ -58,31 +64,42 @@ class CallRecording:
 
     async def settle(self, now_ms: float) -> None:
         """Write what can no longer change. A failure ends the recording, not the call."""
-        if self.failed is not None:
-            self._notes.clear()
-            return
-        notes, self._notes = self._notes, []
-        try:
-            await asyncio.to_thread(self._write, notes, now_ms - SETTLE_DELAY_MS)
-        except (OSError, MediaError) as error:
-            self.failed = str(error)
+        await asyncio.to_thread(self._work, lambda: self._settle(now_ms - SETTLE_DELAY_MS))
 
     async def finish(self, at_ms: float) -> Recorded | None:
         """Write the rest up to `at_ms` and close; None when the recording failed."""
-        notes, self._notes = self._notes, []
-        try:
-            return await asyncio.to_thread(self._finish, notes, at_ms)
-        except (OSError, MediaError) as error:
-            self.failed = self.failed or str(error)
-            return None
+        return await asyncio.to_thread(self._work, lambda: self._finish(at_ms))
 
-    def _place(self, notes: list[_Note]) -> StereoWriter:
-        writer = self._writer
-        if writer is None:
+    # In the worker thread
+
+    def _work(self, work: Callable[[], T]) -> T | None:
+        """Do one piece of work at a time; None when the recording has failed."""
+        with self._working:
+            if self.failed is not None:
+                self._notes.clear()
+                return None
+            try:
+                return work()
+            except (OSError, MediaError, binascii.Error) as error:
+                self.failed = str(error)
+                self._give_up()
+                return None
+
+    def _give_up(self) -> None:
+        if self._file is not None:
+            with suppress(OSError):  # what is buffered cannot be written either
+                self._file.close()
+
+    def _open(self) -> tuple[BinaryIO, StereoWriter]:
+        if self._file is None or self._writer is None:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             self._file = self._path.open("r+b" if self._path.exists() else "w+b")
-            writer = self._writer = StereoWriter(self._file, start_ms=self._start_ms)
-        for kind, payload, at_ms in notes:
+            self._writer = StereoWriter(self._file, start_ms=self._start_ms)
+        return self._file, self._writer
+
+    def _place(self, writer: StereoWriter) -> None:
+        while self._notes:
+            kind, payload, at_ms = self._notes.popleft()
             match kind:
                 case "caller" if payload is not None:
                     writer.put_caller(binascii.a2b_base64(payload), at_ms)
@@ -90,18 +107,16 @@ class CallRecording:
                     writer.put_agent(binascii.a2b_base64(payload), at_ms)
                 case _:
                     writer.cut_agent(at_ms)
-        return writer
 
-    def _write(self, notes: list[_Note], horizon_ms: float) -> None:
-        self._place(notes).settle(horizon_ms)
-        if self._file is not None:
-            self._file.flush()
+    def _settle(self, horizon_ms: float) -> None:
+        file, writer = self._open()
+        self._place(writer)
+        writer.settle(horizon_ms)
+        file.flush()
 
-    def _finish(self, notes: list[_Note], at_ms: float) -> Recorded | None:
-        if self.failed is not None:
-            return None
-        writer = self._place(notes)
+    def _finish(self, at_ms: float) -> Recorded:
+        file, writer = self._open()
+        self._place(writer)
         duration_ms = writer.finish(at_ms)
-        if self._file is not None:
-            self._file.close()
+        file.close()
         return Recorded(self._path, duration_ms, self._path.stat().st_size)
