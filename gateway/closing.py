@@ -1,13 +1,15 @@
 """The end of a call on our side: the stream closed, the recording completed, the record finished."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 import msgspec
 import structlog
 
 from carrier.errors import CarrierError
 from gateway.call.actions import Ending, NextStep
-from gateway.recording import CallRecording
+from gateway.recording import CallRecording, Recorded
 from gateway.services import GatewayServices
 from gateway.stream.socket import MediaSocket
 from store import calls
@@ -15,12 +17,19 @@ from store.bus import call_topic
 from store.call_events import CallEnded, RecordingFailed, RecordingFinished
 from store.call_rows import Call
 from store.call_rows import Ending as StoredEnding
+from store.errors import DatabaseFull, DatabaseLocked, DatabaseUnavailable
 from store.event_log import append_now
 from store.times import utc_now
 
 HANG_UP_WAIT_S = 5.0
 """How long the carrier may take to stop the stream after it was asked to hang up."""
 
+STORE_LIMIT_S = 60.0
+"""How long the record of a call that is over waits for a database that cannot be written."""
+_FIRST_RETRY_S = 0.1
+_LONGEST_RETRY_S = 2.0
+
+T = TypeVar("T")
 _log = structlog.get_logger()
 
 
@@ -69,17 +78,34 @@ async def finish_call(
     await services.event_log.flush()
     if ending.status == "in-progress":
         return
-    await end_call(
-        services,
-        call,
-        StoredEnding(
-            status=ending.status,
-            disposition=ending.disposition,
-            reason=ending.reason,
-            ended_at=utc_now(),
-            duration_ms=ending.duration_ms,
-        ),
+    stored = StoredEnding(
+        status=ending.status,
+        disposition=ending.disposition,
+        reason=ending.reason,
+        ended_at=utc_now(),
+        duration_ms=ending.duration_ms,
     )
+    await _patiently(call, lambda: end_call(services, call, stored))
+
+
+async def _patiently(call: Call, store: Callable[[], Awaitable[T]]) -> T:
+    """Repeat a write, one that bears it, while the database is locked, full or away.
+
+    Raises:
+        StoreError: It still was after a minute, or refused for another reason.
+    """
+    loop = asyncio.get_running_loop()
+    give_up_s = loop.time() + STORE_LIMIT_S
+    pause_s = _FIRST_RETRY_S
+    while True:
+        try:
+            return await store()
+        except (DatabaseLocked, DatabaseFull, DatabaseUnavailable) as error:
+            if loop.time() >= give_up_s:
+                raise
+            _log.warning("call_record_delayed", call_id=call.id, error=str(error))
+        await asyncio.sleep(pause_s)
+        pause_s = min(2 * pause_s, _LONGEST_RETRY_S)
 
 
 async def end_call(services: GatewayServices, call: Call, ending: StoredEnding) -> bool:
@@ -110,6 +136,12 @@ async def _finish_recording(
         _log.error("recording_failed", call_id=call.id, error=reason)
         services.event_log.append(call.org_id, call.id, RecordingFailed(reason=reason))
         return
+    await _patiently(call, lambda: _store_recording(services, call, recorded))
+    finished = RecordingFinished(duration_ms=recorded.duration_ms, size_bytes=recorded.size_bytes)
+    services.event_log.append(call.org_id, call.id, finished)
+
+
+async def _store_recording(services: GatewayServices, call: Call, recorded: Recorded) -> None:
     async with services.database.write() as conn:
         await calls.update_call(
             conn,
@@ -119,5 +151,3 @@ async def _finish_recording(
             recording_duration_ms=recorded.duration_ms,
             recording_bytes=recorded.size_bytes,
         )
-    finished = RecordingFinished(duration_ms=recorded.duration_ms, size_bytes=recorded.size_bytes)
-    services.event_log.append(call.org_id, call.id, finished)
