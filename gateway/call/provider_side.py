@@ -27,7 +27,8 @@ def provider_said(call: CallState, event: p.Event, now_s: float) -> Iterator[Act
         case p.AgentTextDelta(item_id=item_id, text=text) | p.CallerTextDelta(item_id=item_id, text=text):
             yield from append_all(call.transcript.delta(item_id, text, call.clock_ms(now_s)))
         case p.AgentAudioDone(item_id=item_id):
-            yield from call.voice.audio_done(item_id, call.stream_ms(now_s))
+            if not call.over:
+                yield from call.voice.audio_done(item_id, call.stream_ms(now_s))
         case p.AgentText(item_id=item_id, text=text):
             call.transcript.start(item_id, "agent", call.clock_ms(now_s))
             yield from append_all(call.transcript.complete(item_id, text, call.clock_ms(now_s)))

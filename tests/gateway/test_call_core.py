@@ -319,3 +319,12 @@ def test_no_sequence_of_inputs_breaks_the_core(data: st.DataObject) -> None:
     assert driver.ending is not None
     seen = [(x.turn_id, x.party) for x in driver.events(e.TranscriptFinal)]
     assert len({turn for turn, _ in seen}) == len(set(seen)), "a turn keeps its party"
+
+
+def test_the_rest_of_a_frame_does_not_follow_a_call_that_is_over() -> None:
+    driver = Driver()
+    driver.say(p.AgentAudio("i1", speech(1)))
+    driver.connect()
+    driver.say(p.ToolRequested("t1", "end_call", "{}"))
+    assert driver.next_step is not None
+    assert not [x for x in driver.say(p.AgentAudioDone("i1")) if isinstance(x, a.SendAudio | a.SendMark)]
