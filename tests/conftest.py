@@ -1,7 +1,8 @@
 """What every test gets: the virtual clock on request, and guards nobody can forget.
 
 - `@pytest.mark.virtual_time` (or `pytestmark = pytest.mark.virtual_time`) runs async tests and their fixtures
-  on `tests.virtual_time.VirtualTimeLoop`; `virtual_time(horizon_s=...)` allows more than seven virtual days.
+  on `tests.virtual_time.VirtualTimeLoop`; `virtual_time(horizon_s=...)` allows more than seven virtual days,
+  `virtual_time(wall=True)` makes wall time jump along.
 - An async test that leaves a task running, or an error to the loop's exception handler, is an error.
 - An async test or the code under it that blocks the loop fails; `@pytest.mark.blocking_loop("why")` opts out.
 """
@@ -24,7 +25,7 @@ count_aiosqlite()
 
 def pytest_configure(config: pytest.Config) -> None:
     """Register the marker that chooses the virtual clock."""
-    config.addinivalue_line("markers", "virtual_time(horizon_s=...): runs on the virtual clock")
+    config.addinivalue_line("markers", "virtual_time(horizon_s=..., wall=...): runs on the virtual clock")
 
 
 def pytest_asyncio_loop_factories(

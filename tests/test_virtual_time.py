@@ -247,3 +247,24 @@ def test_a_ping_nobody_ends_hits_the_horizon() -> None:
 @pytest.mark.virtual_time(horizon_s=30 * 86_400)
 async def test_the_horizon_can_be_moved() -> None:
     await asyncio.sleep(29 * 86_400)
+
+
+@pytest.mark.virtual_time(wall=True)
+async def test_wall_time_can_jump_along() -> None:
+    started, started_s = dt.datetime.now(dt.UTC), time.time()
+    await asyncio.sleep(3600)
+    assert 3600 <= (dt.datetime.now(dt.UTC) - started).total_seconds() < 3660
+    assert 3600 <= time.time() - started_s < 3660
+    assert await asyncio.to_thread(time.time) - started_s >= 3600
+
+
+def test_wall_time_is_real_again_afterwards() -> None:
+    before_s = time.time()
+    run_alone(asyncio.sleep(86_400), wall=True)
+    assert time.time() - before_s < 600
+
+
+async def test_wall_time_is_real_unless_asked_for() -> None:
+    before_s = time.time()
+    await asyncio.sleep(86_400)
+    assert time.time() - before_s < 600

@@ -10,8 +10,9 @@ always the same way. What stays real:
   the loop waits for it in real time, at most `REAL_LIMIT_S`.
 
 A peer outside this process (PostgreSQL, a child process) or a bare thread is invisible to the loop: wrap the
-wait in `with hold("reason")`, which makes the clock stand still likewise. Code that reads `time.time()` or
-`time.monotonic()` itself sees real time: give it `utc_now` or `loop.time` instead.
+wait in `with hold("reason")`, which makes the clock stand still likewise. Code that reads `time.monotonic()`
+itself sees real time: give it `loop.time` instead. Wall time (`datetime.now`, `time.time`) is real as well,
+unless the marker says `virtual_time(wall=True)`: then it jumps with the virtual clock, and ticks on between.
 
 When nothing is ready, no timer is set and nothing is held, waiting would last for ever: `DeadlockError` lists
 the tasks and what each waits for.
@@ -29,6 +30,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import aiosqlite.core
+import time_machine
 
 START_S = 10_000.0
 """First value of the virtual clock; not 0, so that a time is never falsy by accident."""
@@ -99,16 +101,28 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
     Args:
         horizon_s: virtual seconds after which `HorizonError` is raised.
         real_limit_s: real seconds to wait for a thread or a held peer.
+        wall: wall time jumps along.
     """
 
-    def __init__(self, horizon_s: float = HORIZON_S, real_limit_s: float = REAL_LIMIT_S) -> None:
+    def __init__(
+        self, horizon_s: float = HORIZON_S, real_limit_s: float = REAL_LIMIT_S, wall: bool = False
+    ) -> None:
         self._now_s = START_S
         self._horizon_s = START_S + horizon_s
         self._real_limit_s = real_limit_s
         self._flights: set[Flight] = set()
+        self._journey = time_machine.travel(dt.datetime.now(dt.UTC)) if wall else None
+        self._wall = self._journey.start() if self._journey else None
         selector = _PollingSelector()
         super().__init__(selector)
         selector.loop = self
+
+    def close(self) -> None:
+        """Close the loop; wall time is real again."""
+        if self._journey is not None:
+            self._journey.stop()
+            self._journey = self._wall = None
+        super().close()
 
     def time(self) -> float:
         """Virtual seconds since an arbitrary start."""
@@ -142,7 +156,9 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         # The due time itself, not "now + timeout", rounded up where it is a hair below a whole nanosecond:
         # sums of floats must leave no timer in the future, nor five hundred sleeps of 20 ms short of 10 s.
         due_s = self._scheduled[0]._when  # type: ignore[attr-defined]
-        self._now_s = max(self._now_s, due_s, round(due_s, 9))
+        earlier_s, self._now_s = self._now_s, max(self._now_s, due_s, round(due_s, 9))
+        if self._wall is not None:
+            self._wall.shift(self._now_s - earlier_s)
         if self._now_s > self._horizon_s:
             passed_s = self._now_s - START_S
             raise HorizonError(self._explain(f"{passed_s:g} s of virtual time have passed"))
