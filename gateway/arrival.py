@@ -135,21 +135,23 @@ async def resume(services: GatewayServices, live: LiveCalls, call: Call) -> str:
     plan = await load_plan(services, call)
     if plan is None or live.stopping:
         return twiml.say_and_hang_up(SOMETHING_WENT_WRONG)
-    turns, history = await _conversation(services, call)
+    turns, said_until_ms, history = await _conversation(services, call)
     since = call.answered_at or call.created_at
-    clock_ms = int((utc_now() - since).total_seconds() * 1000)
+    # The wall clock may have been set back meanwhile; the call's clock never goes back.
+    clock_ms = max(said_until_ms, int((utc_now() - since).total_seconds() * 1000))
     start = SessionStart(call, plan, Resumption(clock_ms, turns), history)
     return await connect_caller(services, live, start, announcement=None)
 
 
-async def _conversation(services: GatewayServices, call: Call) -> tuple[int, tuple[HistoryTurn, ...]]:
-    """How many turns there were, and what they said."""
+async def _conversation(services: GatewayServices, call: Call) -> tuple[int, int, tuple[HistoryTurn, ...]]:
+    """How many turns there were, when the last one ended on the call's clock, and what they said."""
     said: dict[str, HistoryTurn] = {}
-    after = 0
+    after = said_until_ms = 0
     while events := await services.event_log.read(call.org_id, call.id, after):
         for logged in events:
             after = logged.seq
             event = logged.event
             if isinstance(event, TranscriptFinal):
                 said[event.turn_id] = HistoryTurn(event.party, event.text)
-    return len(said), tuple(turn for turn in said.values() if turn.text)
+                said_until_ms = max(said_until_ms, event.ended_ms)
+    return len(said), said_until_ms, tuple(turn for turn in said.values() if turn.text)

@@ -229,7 +229,7 @@ async def test_a_stream_that_never_starts_is_closed_after_ten_seconds(tmp_path: 
         began = asyncio.get_running_loop().time()
         await carrier.send({"event": "connected", "protocol": "Call", "version": "1.0.0"})
         await carrier.until_closed()
-        assert 10 <= asyncio.get_running_loop().time() - began < 12
+        assert 9.99 <= asyncio.get_running_loop().time() - began < 12  # sums of floats
         await asyncio.sleep(1)
         row = await only_call(home)
         assert (row.disposition, row.disposition_reason) == ("interrupted", "no_start")
