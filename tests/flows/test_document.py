@@ -27,7 +27,7 @@ def test_a_flow_as_it_should_be() -> None:
     assert not check_flow(
         {
             "tools_json": json.dumps(tools),
-            "transfer_map_json": '{"desk": "+15551234567", "büro": {"number": "+4930123456"}, "": "+12345678"}',
+            "transfer_map_json": '{"desk": "+15551234567", "büro": {"number": "+4930123456"}}',
             "flow_transfer_map_json": '{"sales": "flow_1"}',
             "outcome_schema_json": '{"type": "object"}',
             "business_hours_json": '{"mon": []}',
