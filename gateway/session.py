@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import structlog
 
 from flows.call_plan import CallPlan
+from gateway.alarms import Alarms
 from gateway.call import actions as a
 from gateway.call.core import CallCore
 from gateway.call.inputs import (
@@ -83,7 +84,7 @@ class CallSession:
         self._provider: ProviderSession | None = None
         self._media: MediaSocket | None = None
         self._media_gone = asyncio.Event()
-        self._alarms: dict[Timer, asyncio.TimerHandle] = {}
+        self._alarms = Alarms(self._alarm)
         self._wake = asyncio.Event()
         self._leaving = asyncio.Event()  # the stream is to be closed, or the call has finished
         self._finished = asyncio.Event()
@@ -108,8 +109,7 @@ class CallSession:
         except* _CallOver:
             pass
         finally:
-            for alarm in self._alarms.values():
-                alarm.cancel()
+            self._alarms.cancel_all()
         await self._finish()
 
     async def _close_stream(self) -> None:
@@ -257,7 +257,7 @@ class CallSession:
                         self._services.metrics.provider_opening_seconds.observe(opened_s)
                     self._services.event_log.append(self.call.org_id, self.call.id, event)
                 case a.SetTimer(timer=timer, at_s=at_s):
-                    self._set_alarm(timer, at_s)
+                    self._alarms.set(timer, at_s)
                 case a.CloseStream(next_step=next_step):
                     self._closing = next_step
                     self._leaving.set()
@@ -289,14 +289,7 @@ class CallSession:
 
     # Alarms and housekeeping
 
-    def _set_alarm(self, timer: Timer, at_s: float | None) -> None:
-        if alarm := self._alarms.pop(timer, None):
-            alarm.cancel()
-        if at_s is not None:
-            self._alarms[timer] = self._loop.call_at(at_s, self._alarm, timer)
-
     def _alarm(self, timer: Timer) -> None:
-        self._alarms.pop(timer, None)
         self._feed(TimerFired(timer))
         self._wake.set()
 

@@ -29,7 +29,7 @@ from tests.gateway.whole_call import (
     says,
 )
 
-pytestmark = [pytest.mark.virtual_time, pytest.mark.whole_call]
+pytestmark = [pytest.mark.virtual_time(wall=True), pytest.mark.whole_call]
 
 INCOMING = {
     "CallSid": "CA" + "1" * 32,
