@@ -23,7 +23,6 @@ from store.call_rows import Ending as StoredEnding
 from store.event_log import append_now
 from store.times import utc_now
 
-PLACE_CALL = "place_call"
 TIME_LIMIT_S = 3_600
 RETRY_S = 5.0
 

@@ -17,7 +17,7 @@ from carrier.rest import CarrierClient
 from carrier.signature import SignatureCheck
 from control_api.application import add_control_api
 from control_api.services import ApiServices, Readiness
-from gateway.dialling import PLACE_CALL, place_call
+from gateway.dialling import place_call
 from gateway.live_calls import LiveCalls
 from gateway.metrics import GatewayMetrics
 from gateway.reconcile import adopt_orphans, watch
@@ -25,6 +25,7 @@ from gateway.routes import GatewayRoutes
 from gateway.services import GatewayServices
 from hum.loop_lag import LoopLag
 from hum.settings import Settings
+from jobs.kinds import PLACE_CALL
 from jobs.loop import JobLoop
 from providers.directory import Access, ProviderDirectory
 from providers.socket import AiohttpConnector

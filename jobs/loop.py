@@ -11,13 +11,10 @@ from typing import Any
 import structlog
 
 from store import jobs
-from store.bus import Bus
+from store.bus import JOBS_TOPIC, Bus
 from store.database import Database
 from store.errors import StoreError
 from store.times import utc_now
-
-JOBS_TOPIC = "jobs"
-"""Rung by whoever enqueues a job that is due, so that it need not wait for the next look."""
 
 POLL_S = 1.0
 LEASE_S = 60.0

@@ -10,6 +10,7 @@ from control_api.errors import BadInput, Detail, Unavailable
 from control_api.fields import E164, Input, NonEmptyText, Text, absent
 from control_api.idempotency import UsedMeanwhile, key_of, refuse_other_request, request_fingerprint
 from control_api.operation import ApiRequest, operation
+from jobs.kinds import PLACE_CALL
 from store import calls, flows, idempotency, jobs, numbers
 from store.bus import JOBS_TOPIC, call_topic
 from store.call_events import CallQueued
@@ -18,8 +19,6 @@ from store.flows import StoredFlow
 from store.numbers import Number
 from store.times import utc_now
 
-PLACE_CALL = "place_call"
-"""The kind of job that dials; its payload is `{"call_id": …}`."""
 LATEST = 200
 
 
