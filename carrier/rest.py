@@ -25,7 +25,8 @@ REQUEST_TIMEOUT_S = 10.0
 CODE_NOT_IN_PROGRESS = 21220
 CODE_NOT_FOUND = 20404
 STATUS_EVENTS = ["initiated", "ringing", "answered", "completed"]
-_NOT_CARRIED_OUT = frozenset({"429", "503"})
+_NOT_CARRIED_OUT = frozenset({"429"})
+"""Statuses that say the request was not processed; after a 503 the phone may ring all the same."""
 
 
 class _Transport(AsyncHttpClient):  # type: ignore[misc]  # the SDK is untyped

@@ -237,7 +237,7 @@ def problem(status: int, code: Any) -> tuple[int, Any]:
         (429, 20429, True),
         (500, 20500, False),
         (502, 20502, False),
-        (503, 20503, True),
+        (503, 20503, False),
         (504, 20504, False),
     ],
 )
@@ -273,12 +273,12 @@ async def test_a_code_that_is_no_number(form: Callable[[int, Any], tuple[int, An
         assert not error.retryable
 
 
-@pytest.mark.parametrize("status", [400, 500, 503])
+@pytest.mark.parametrize("status", [400, 429, 500, 503])
 @pytest.mark.parametrize("body", [b"", b"<html>Bad Gateway</html>", b"\xff\xfe", [], "text", None, 7])
 async def test_an_error_page(status: int, body: Any) -> None:
     async with rubber(says(status, body)) as (_, carrier):
         error = await refused(carrier.place_call(dialling()))
-        assert error.retryable is (status == 503)
+        assert error.retryable is (status == 429)
 
 
 @pytest.mark.parametrize(
