@@ -56,7 +56,7 @@ class OpenStreams:
         self._bus = bus
         self._gauge = metrics.open_streams
         self._topics: Counter[str] = Counter()
-        self.closing = False
+        self._closing = False
 
     @contextlib.contextmanager
     def one(self, call_id: str) -> Iterator[None]:
@@ -71,9 +71,13 @@ class OpenStreams:
             self._topics[topic] -= 1
             self._topics += Counter()  # forget topics nobody streams
 
+    def closing(self) -> bool:
+        """Return whether all streams are to end."""
+        return self._closing
+
     async def close(self, _app: web.Application) -> None:
         """End all streams; clients reconnect elsewhere and go on where they were."""
-        self.closing = True
+        self._closing = True
         for topic in list(self._topics):
             self._bus.ring(topic)
 
@@ -133,8 +137,8 @@ class EventStream:
     async def run(self) -> web.StreamResponse:
         """Send until the call is over, the reader goes, may no longer read, is too slow, or we stop."""
         with self._streams.one(self._call.id):
-            await self._response.prepare(self._request.http)
             try:
+                await self._response.prepare(self._request.http)
                 await self._send_all()
             except (ConnectionError, TimeoutError):
                 self._cut()
@@ -158,8 +162,10 @@ class EventStream:
         async with contextlib.aclosing(events):
             if self._over and await self._finished():
                 return
+            if self._streams.closing():  # nobody rings any more for one who came this late
+                return
             async for logged in events:
-                if self._streams.closing or not await self._still_allowed():
+                if self._streams.closing() or not await self._still_allowed():
                     return
                 if logged is not None:
                     await self._send_one(logged)

@@ -5,6 +5,7 @@ malformed, of another unit or names several ranges may be ignored; it is, and th
 """
 
 import asyncio
+import contextlib
 import os
 import re
 from collections.abc import Mapping
@@ -51,10 +52,11 @@ async def send_file(http: web.Request, file: Path, headers: Mapping[str, str]) -
         response.content_length = stop - start
         if wanted:
             response.headers["Content-Range"] = f"bytes {start}-{stop - 1}/{opened.size_bytes}"
-        await response.prepare(http)
-        if http.method != "HEAD":
-            await _send(http, response, opened.content, start, stop)
-        await response.write_eof()
+        with contextlib.suppress(ConnectionError):  # the client has gone: nothing is left to do
+            await response.prepare(http)
+            if http.method != "HEAD":
+                await _send(http, response, opened.content, start, stop)
+            await response.write_eof()
         return response
     finally:
         opened.content.close()  # waits for nothing: it was only read; and must happen even when cancelled

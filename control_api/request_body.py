@@ -46,7 +46,7 @@ async def _read(request: web.Request) -> bytes:
             body += chunk
             if len(body) > LIMIT_BYTES:
                 raise _too_large()
-    except (HttpProcessingError, web.RequestPayloadError) as error:
+    except (HttpProcessingError, web.RequestPayloadError, ConnectionError) as error:
         raise BadInput("The body cannot be read.", [Detail("body", str(error), "unreadable")]) from error
     return bytes(body)
 

@@ -45,8 +45,6 @@ async def shape_errors(request: web.Request, handler: Next) -> web.StreamRespons
         shaped = from_status(error.status, error.headers)
     except StoreError as error:
         shaped = _from_store(error, request)
-    except ConnectionError:
-        raise  # the client has gone; there is nobody to answer
     except Exception:  # noqa: BLE001 - the root of a request
         _log.exception("request_failed", method=request.method, route=_route(request), id=request[REQUEST_ID])
         shaped = ApiError(
