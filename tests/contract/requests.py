@@ -15,7 +15,7 @@ from store.event_log import append_now
 from store.schema import metadata
 from tests.control_api.harness import Api, Tenant
 
-_serial = itertools.count(1)
+_serial = itertools.count(1000)  # apart from the numbers the tenants have
 
 BODIES: dict[str, Callable[[Tenant, int], dict[str, Any]]] = {
     "createFlow": lambda tenant, n: {"name": f"Flow {n}", "caller_id_number_id": tenant.number_id},

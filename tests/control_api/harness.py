@@ -118,6 +118,13 @@ async def make_tenant(database: Database, name: str, digit: int) -> Tenant:
     return tenant
 
 
+class ServiceServer(TestServer):
+    """A test server that treats clients who leave as the service does: their handlers are not cancelled."""
+
+    async def _make_runner(self, **kwargs: Any) -> web.BaseRunner:
+        return await super()._make_runner(**(kwargs | {"handler_cancellation": False}))
+
+
 @contextlib.asynccontextmanager
 async def serving(database: Database, directory: Path, **changes: Any) -> AsyncIterator[Api]:
     """Serve the API on a free port for the length of the block, its event log running."""
@@ -145,7 +152,7 @@ async def serving(database: Database, directory: Path, **changes: Any) -> AsyncI
     services = ApiServices(**(settings | changes))
     app = web.Application()
     add_control_api(app, services)
-    server = TestServer(app)
+    server = ServiceServer(app)
     async with asyncio.TaskGroup() as group:
         writer = group.create_task(log.run(), name="event log")
         try:
