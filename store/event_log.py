@@ -74,7 +74,7 @@ class EventLog:
         database: Database,
         bus: Bus,
         *,
-        batch: int = 50,
+        batch: int = 200,
         flush_interval_s: float = 0.05,
         capacity: int = 10_000,
     ) -> None:
