@@ -59,7 +59,7 @@ soak: $(DEV) ## the long runs
 	$(PYTEST) -m soak --override-ini 'addopts=--strict-markers' $(ARGS)
 
 bench: $(RUNTIME) ## measure; JSON lands in bench/results/
-	$(BIN)/hum bench calls --calls 50 --seconds 60 --json | tee bench/results/calls.json
+	$(BIN)/hum bench calls --calls 50 --seconds 60 --json | tee bench/results/calls-50.json
 
 clean: ## remove what make made
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info
