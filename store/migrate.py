@@ -172,9 +172,14 @@ def _on_sqlite(file: SqliteFile, work: Callable[[Connection], T], mode: str) -> 
 def _connect(file: SqliteFile, mode: str) -> sqlite3.Connection:
     # Foreign keys stay off here: Alembic's batch mode replaces whole tables. `check` looks at them.
     connection = sqlite3.connect(file.uri(mode=mode), uri=True, isolation_level=None)
-    if mode != "ro":
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA synchronous=FULL")
+    try:
+        connection.execute("PRAGMA schema_version")  # the first look tells a file that is no database
+        if mode != "ro":
+            connection.execute("PRAGMA journal_mode=WAL")
+            connection.execute("PRAGMA synchronous=FULL")
+    except sqlite3.Error:
+        connection.close()
+        raise
     return connection
 
 

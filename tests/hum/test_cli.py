@@ -4,6 +4,7 @@ import json
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from importlib import import_module
 from pathlib import Path
 
@@ -187,7 +188,7 @@ def test_upgrade_check_and_backup(data_dir: Path, tmp_path: Path) -> None:
     new_org()
     copy = tmp_path / "copy.db"
     assert output("db", "backup", str(copy)) == f"copied to {copy}"
-    with sqlite3.connect(copy) as connection:
+    with closing(sqlite3.connect(copy)) as connection:
         assert connection.execute("SELECT name FROM orgs").fetchall() == [("Willow Creek",)]
     connection.close()
     before = copy.read_bytes()
@@ -197,7 +198,7 @@ def test_upgrade_check_and_backup(data_dir: Path, tmp_path: Path) -> None:
 
 def test_check_tells_what_is_wrong(data_dir: Path) -> None:
     output("db", "upgrade")
-    with sqlite3.connect(data_dir / "hum.db") as connection:
+    with closing(sqlite3.connect(data_dir / "hum.db", isolation_level=None)) as connection:
         connection.execute("DROP TABLE jobs")
     connection.close()
     result = run("db", "check")
