@@ -47,6 +47,8 @@ async def what_follows(
         TwiML.
     """
     if "DialCallStatus" in form:
+        if call.ended_at is not None:  # told twice
+            return twiml.hang_up()
         return await _after_transfer(services, call, form["DialCallStatus"])
     if "RecordingUrl" in form:
         await _end(services, call, "voicemail")
@@ -57,10 +59,16 @@ async def what_follows(
     return await _after_stream(services, live, call, form)
 
 
-async def _answered(services: GatewayServices, live: LiveCalls, call: Call) -> str:
+async def _answered(services: GatewayServices, live: LiveCalls, call: Call, form: Mapping[str, str]) -> str:
+    if call.ended_at is not None:  # given up before it was answered
+        return twiml.hang_up()
     plan = await load_plan(services, call)
+    changes: dict[str, object] = {"next_step": None}
+    if call.carrier_call_sid is None and form.get("CallSid"):
+        # Whoever dialled died before noting the sid; with it the job knows that the phone rang.
+        changes["carrier_call_sid"] = form["CallSid"]
     async with services.database.write() as conn:
-        await calls.update_call(conn, call.org_id, call.id, next_step=None)
+        call = await calls.update_call(conn, call.org_id, call.id, **changes)
     if plan is None:
         await _end(services, call, "not_in_service", status="failed", reason="no_flow")
         return twiml.hang_up()
@@ -84,7 +92,7 @@ async def _after_stream(
         case HangUp():
             return twiml.hang_up()
         case Connect():
-            return await _answered(services, live, call)
+            return await _answered(services, live, call, form)
         case Apologise():
             return twiml.say_and_hang_up(SOMETHING_WENT_WRONG)
         case TakeVoicemail():

@@ -48,6 +48,9 @@ async def receive_call(
     if number is None:
         _log.warning("call_to_unknown_number", number_id=number_id)
         return twiml.say_and_hang_up(NOT_IN_SERVICE)
+    if not form.get("CallSid"):
+        _log.warning("call_without_sid", number_id=number.id)
+        return twiml.hang_up()
     if live.stopping:
         return twiml.say_and_hang_up(RESTARTING)
     call = await _record_arrival(services, number, form)
@@ -61,7 +64,7 @@ async def receive_call(
 
 
 async def _record_arrival(services: GatewayServices, number: Number, form: Mapping[str, str]) -> Call:
-    sid = form.get("CallSid", "")
+    sid = form["CallSid"]
     async with services.database.read() as conn:
         known = await calls.find_by_carrier_sid(conn, sid)
     if known is not None:
