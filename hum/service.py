@@ -9,6 +9,7 @@ from functools import partial
 from importlib.metadata import version
 
 import aiohttp
+import structlog
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 from sqlalchemy import text
@@ -37,6 +38,8 @@ from store.event_log import EventLog
 from store.ids import new_id
 from store.migrate import upgrade
 from store.times import utc_now
+
+_log = structlog.get_logger()
 
 VERSION = version("hum")
 ROLES = ("gateway", "api", "worker")
@@ -136,16 +139,16 @@ async def _running(
         tasks.create_task(parts.event_log.run(), name="event log")
         carrying = tasks.create_task(parts.live.run(), name="live calls")
         working = tasks.create_task(parts.job_loop.run(), name="jobs") if "worker" in roles else None
-        await parts.take_over()
         watching = tasks.create_task(watch(parts.gateway, parts.live), name="watch")
         sampling = tasks.create_task(LoopLag(parts.service.registry).run(), name="loop lag")
-        await runner.setup()
-        await web.SockSite(runner, listener).start()
         try:
+            await parts.take_over()
+            await runner.setup()
+            await web.SockSite(runner, listener).start()
             yield parts.service
         except Exception as error:  # noqa: BLE001  # kept, and raised outside the group that would wrap it
             failure = error
-        await parts.service.drain(drain_s)
+        await parts.service.drain(drain_s if failure is None else 0)
         await carrying
         parts.job_loop.stop()
         if working is not None:
@@ -154,8 +157,7 @@ async def _running(
         sampling.cancel()
         await runner.cleanup()
         await parts.event_log.close()
-        async with database.write() as conn:
-            await nodes.stop(conn, parts.gateway.node_id)
+        await parts.sign_off()
     if failure is not None:
         raise failure
 
@@ -250,6 +252,14 @@ class _Parts:
             lost = await nodes.stop_all(conn) if database.dialect == "sqlite" else []
             await nodes.register(conn, self.gateway.node_id, now)
         await adopt_orphans(self.gateway, lost)
+
+    async def sign_off(self) -> None:
+        """Tell the store that this node has stopped; without it others find out by its silence."""
+        try:
+            async with self.gateway.database.write() as conn:
+                await nodes.stop(conn, self.gateway.node_id)
+        except StoreError as error:
+            _log.warning("node_not_signed_off", error=str(error))
 
 
 def _providers(settings: Settings) -> ProviderDirectory:
