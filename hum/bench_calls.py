@@ -15,17 +15,15 @@ import aiohttp
 
 from bench.load.run import provider_listening, run_load
 from bench.scenarios.loader import load_named
-from hum.administration import create_org
 from hum.demo.script import expected_turns
+from hum.furnish import furnish
 from hum.settings import child_environment
-from store import flows, numbers
 from store.database import Database
 from store.flows import FlowFields
 from store.migrate import upgrade
 
 ACCOUNT_SID = "AC" + "0" * 32
 AUTH_TOKEN = "bench-auth-token"
-NUMBER = "+15550100200"
 START_LIMIT_S = 30.0
 _LAG = re.compile(r'hum_loop_lag_seconds\{quantile="([0-9.]+)"\} ([0-9.e+-]+)')
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
@@ -111,14 +109,8 @@ def _speech() -> bytes:
 async def _seed(url: str) -> str:
     database = await Database.open(url)
     try:
-        org = await create_org(database, "Bench", "owner@example.com")
         flow = FlowFields(name="Bench", greeting="Hello.", announce_recording=0)
-        async with database.write() as conn:
-            stored = await flows.create_flow(conn, org.org_id, flow)
-            number = await numbers.create_number(
-                conn, org.org_id, "PN" + "0" * 32, NUMBER, "Bench", flow_id=stored.id
-            )
-        return number.id
+        return (await furnish(database, "Bench", flow)).number_id
     finally:
         await database.close()
 

@@ -11,8 +11,9 @@ from bench.simulators.twilio.call import SimulatedCall
 from hum.demo.client import ApiClient, StreamedEvent
 from hum.demo.screen import Screen
 from hum.demo.script import expected_turns
-from hum.demo.stage import CALLER, NUMBER, Stage, stage
+from hum.demo.stage import CALLER, Stage, stage
 from hum.demo.verdict import Evidence, problems
+from hum.furnish import NUMBER
 
 CALL_LIMIT_S = 150.0
 

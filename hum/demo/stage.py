@@ -9,14 +9,13 @@ from pathlib import Path
 from bench.scenarios.scenario import Scenario
 from bench.simulators.openai import OpenAIConfig, OpenAISimulator
 from bench.simulators.twilio import NumberConfig, TwilioConfig, TwilioSimulator
-from hum.administration import create_key, create_org
+from hum.administration import create_key
 from hum.demo.script import expected_turns
+from hum.furnish import NUMBER, furnish
 from hum.service import Service, running_service
 from hum.settings import Settings
-from store import flows, numbers
 from store.flows import FlowFields
 
-NUMBER = "+15550100200"
 CALLER = "+15558675309"
 ORG = "Willow Creek Dental"
 PROMPT = (
@@ -80,18 +79,15 @@ async def _service(settings: Settings) -> AsyncIterator[Service]:
 
 
 async def _seed(service: Service, twilio: TwilioSimulator, scenario: Scenario) -> tuple[str, str]:
-    database = service.database
-    org = await create_org(database, ORG, "owner@example.com")
-    key = await create_key(database, org.org_id, "admin", "demo")
-    greeting = expected_turns(scenario)[0].text
     flow = FlowFields(
-        name="Front desk", greeting=greeting, system_prompt=PROMPT, voice="marin", announce_recording=0
+        name="Front desk",
+        greeting=expected_turns(scenario)[0].text,
+        system_prompt=PROMPT,
+        voice="marin",
+        announce_recording=0,
     )
-    async with database.write() as conn:
-        stored = await flows.create_flow(conn, org.org_id, flow)
-        number = await numbers.create_number(
-            conn, org.org_id, "PN" + "0" * 32, NUMBER, "Main line", flow_id=stored.id
-        )
-    voice_url = f"{service.public_url}/twilio/voice/{number.id}"
+    made = await furnish(service.database, ORG, flow)
+    key = await create_key(service.database, made.org_id, "admin", "demo")
+    voice_url = f"{service.public_url}/twilio/voice/{made.number_id}"
     twilio.add_number(NumberConfig(NUMBER, voice_url=voice_url))
-    return org.org_id, key
+    return made.org_id, key

@@ -12,16 +12,14 @@ from pathlib import Path
 from bench.scenarios.agent import AgentScript
 from bench.simulators.openai import OpenAISimulator
 from bench.simulators.twilio import NumberConfig, TwilioSimulator
-from hum.administration import create_org
-from store import calls, flows, numbers
+from hum.furnish import NUMBER, furnish
+from store import calls
 from store.call_rows import Call
 from store.database import Database
 from store.event_log import LoggedEvent
 from store.event_rows import read_events
 from store.flows import FlowFields
 from store.migrate import upgrade
-
-NUMBER = "+15550100200"
 
 
 @dataclass
@@ -109,13 +107,8 @@ async def served(tmp_path: Path, script: AgentScript) -> AsyncIterator[Served]:
 async def _seed(url: str) -> tuple[str, str]:
     database = await Database.open(url)
     try:
-        org = await create_org(database, "Willow Creek Dental", "owner@example.com")
-        async with database.write() as conn:
-            fields = FlowFields(name="Front desk", greeting="Hello.", announce_recording=0)
-            flow = await flows.create_flow(conn, org.org_id, fields)
-            number = await numbers.create_number(
-                conn, org.org_id, "PN" + "0" * 32, NUMBER, "Main line", flow_id=flow.id
-            )
-        return org.org_id, number.id
+        flow = FlowFields(name="Front desk", greeting="Hello.", announce_recording=0)
+        made = await furnish(database, "Willow Creek Dental", flow)
+        return made.org_id, made.number_id
     finally:
         await database.close()
