@@ -18,7 +18,7 @@ from bench.scenarios.loader import (
     read_yaml,
     scenario_names,
 )
-from bench.simulators.openai.voice_activity import SpeechStarted, VoiceActivity
+from bench.simulators.speech.voice_activity import SpeechStarted, VoiceActivity
 from bench.sound import mulaw
 from bench.sound.wav import mulaw_file
 from tests.bench.sounds import noise

@@ -21,9 +21,9 @@ from bench.scenarios.agent import (
     Stall,
     StayMute,
 )
-from bench.simulators.openai.ids import IdSource
 from bench.simulators.openai.rejection import Rejection
-from bench.simulators.openai.session_log import Logged, SessionLog
+from bench.simulators.speech.ids import IdSource
+from bench.simulators.speech.session_log import Logged, SessionLog
 
 EXPIRED = "Your session hit the maximum duration of 60 minutes."
 

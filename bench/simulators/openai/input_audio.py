@@ -5,7 +5,7 @@ import binascii
 
 from bench.simulators.openai.rejection import Rejection
 from bench.simulators.openai.settings import SessionSettings
-from bench.simulators.openai.voice_activity import SpeechStarted, SpeechStopped, VoiceActivity
+from bench.simulators.speech.voice_activity import SpeechStarted, SpeechStopped, VoiceActivity
 from bench.sound import mulaw
 
 _MAX_APPEND_BYTES = 15 * 1024 * 1024

@@ -4,9 +4,9 @@ from typing import Any
 
 from bench.simulators.openai.channel import Channel
 from bench.simulators.openai.conversation import Conversation, Item
-from bench.simulators.openai.ids import IdSource
 from bench.simulators.openai.rejection import Rejection
 from bench.simulators.openai.usage import heard_tokens, text_tokens
+from bench.simulators.speech.ids import IdSource
 
 Json = dict[str, Any]
 

@@ -16,11 +16,11 @@ from bench.scenarios.agent import CallTool, FailResponse, Moment, Reply, Speak
 from bench.simulators.openai.channel import Channel
 from bench.simulators.openai.config import OpenAIConfig
 from bench.simulators.openai.conversation import Conversation, Item
-from bench.simulators.openai.faults import FaultPlan
-from bench.simulators.openai.ids import IdSource
 from bench.simulators.openai.settings import SessionSettings
 from bench.simulators.openai.speech_plan import Chunk, plan_speech
 from bench.simulators.openai.usage import Usage, text_tokens, usage_json
+from bench.simulators.speech.faults import FaultPlan
+from bench.simulators.speech.ids import IdSource
 
 Json = dict[str, Any]
 

@@ -17,18 +17,18 @@ from bench.simulators.openai.channel import Channel, SessionEnded
 from bench.simulators.openai.client_events import check_event
 from bench.simulators.openai.config import OpenAIConfig
 from bench.simulators.openai.conversation import Conversation
-from bench.simulators.openai.faults import FaultPlan
-from bench.simulators.openai.ids import IdSource
 from bench.simulators.openai.input_audio import InputAudio
 from bench.simulators.openai.item_desk import ItemDesk
 from bench.simulators.openai.rejection import Rejection
 from bench.simulators.openai.response_desk import ResponseDesk
 from bench.simulators.openai.response_run import Workshop
-from bench.simulators.openai.session_log import Logged, SessionLog
 from bench.simulators.openai.settings import SessionSettings
 from bench.simulators.openai.transcription import transcribe
 from bench.simulators.openai.turns import TurnKeeper
-from bench.simulators.openai.voice_activity import SpeechStarted, SpeechStopped
+from bench.simulators.speech.faults import FaultPlan
+from bench.simulators.speech.ids import IdSource
+from bench.simulators.speech.session_log import Logged, SessionLog
+from bench.simulators.speech.voice_activity import SpeechStarted, SpeechStopped
 
 Json = dict[str, Any]
 Handler = Callable[[Json], Awaitable[None]]

@@ -15,10 +15,10 @@ from bench.scenarios.agent import AgentScript, Delay, FaultAction, Refuse, Reset
 from bench.simulators.clock import WallClock
 from bench.simulators.openai.channel import reset
 from bench.simulators.openai.config import OpenAIConfig
-from bench.simulators.openai.faults import FaultPlan
-from bench.simulators.openai.ids import IdSource
 from bench.simulators.openai.session import RealtimeSession
-from bench.simulators.openai.session_log import SessionLog
+from bench.simulators.speech.faults import FaultPlan
+from bench.simulators.speech.ids import IdSource
+from bench.simulators.speech.session_log import SessionLog
 
 _PATH = "/v1/realtime"
 _SHOWN_HEADERS = (

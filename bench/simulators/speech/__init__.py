@@ -1,0 +1,1 @@
+"""What the simulated speech providers have in common: hearing the caller, faults, ids, what happened."""
