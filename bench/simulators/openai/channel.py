@@ -1,8 +1,6 @@
 """The sending side of one session: events with ids, and the ways a scenario lets it go wrong."""
 
 import asyncio
-import socket as sockets
-import struct
 from typing import Any
 
 import msgspec
@@ -22,6 +20,7 @@ from bench.scenarios.agent import (
     StayMute,
 )
 from bench.simulators.openai.rejection import Rejection
+from bench.simulators.speech.connection_reset import reset
 from bench.simulators.speech.ids import IdSource
 from bench.simulators.speech.session_log import Logged, SessionLog
 
@@ -110,7 +109,7 @@ class Channel:
                 await self._close("expired", 1001, EXPIRED)
             case ResetConnection():
                 self._log.ended_by = "reset"
-                reset(self._socket)
+                reset(self._socket.transport)
                 raise SessionEnded
             case Stall():
                 self.mute = self.stalled = True
@@ -123,10 +122,3 @@ class Channel:
         self._log.ended_by = why
         await self._socket.close(code, reason)
         raise SessionEnded
-
-
-def reset(connection: ServerConnection) -> None:
-    """Drop the TCP connection so that the peer gets a reset, not an end."""
-    linger = struct.pack("ii", 1, 0)
-    connection.transport.get_extra_info("socket").setsockopt(sockets.SOL_SOCKET, sockets.SO_LINGER, linger)
-    connection.transport.abort()

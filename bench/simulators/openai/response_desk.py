@@ -5,7 +5,7 @@ from typing import Any
 
 from bench.simulators.openai.rejection import Rejection
 from bench.simulators.openai.response_run import ResponseOrder, ResponseRun, Workshop
-from bench.simulators.openai.turns import TurnKeeper
+from bench.simulators.speech.turns import PlannedReply, TurnKeeper
 
 Json = dict[str, Any]
 
@@ -75,6 +75,10 @@ class ResponseDesk:
         if self._active is not None:
             self._active.cancel(reason)
             await self.wait_none_active()
+
+    def start_planned(self, planned: PlannedReply) -> None:
+        """Begin a response nobody gave instructions for; none may be active."""
+        self.start(ResponseOrder(planned.reply, planned.moment, planned.turn))
 
     def start(self, order: ResponseOrder) -> None:
         """Begin a response; none may be active."""

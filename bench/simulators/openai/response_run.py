@@ -17,10 +17,11 @@ from bench.simulators.openai.channel import Channel
 from bench.simulators.openai.config import OpenAIConfig
 from bench.simulators.openai.conversation import Conversation, Item
 from bench.simulators.openai.settings import SessionSettings
-from bench.simulators.openai.speech_plan import Chunk, plan_speech
 from bench.simulators.openai.usage import Usage, text_tokens, usage_json
 from bench.simulators.speech.faults import FaultPlan
 from bench.simulators.speech.ids import IdSource
+from bench.simulators.speech.speech_plan import Chunk, plan_speech
+from bench.sound import mulaw
 
 Json = dict[str, Any]
 
@@ -147,8 +148,7 @@ class ResponseRun:
 
     async def _send_sound(self, item: Item, place: Json, words: str, sound: bytes) -> str:
         said = ""
-        chunks = plan_speech(words, sound, self.shop.config.chunk_bytes, self.shop.settings.output_format)
-        for chunk in chunks:
+        for chunk in plan_speech(words, sound, self.shop.config.chunk_bytes):
             await self._maybe_fail()
             await self._wait_until(self._due_s)
             if self._stop.is_set():
@@ -160,7 +160,8 @@ class ResponseRun:
         return said
 
     async def _send_chunk(self, item: Item, place: Json, chunk: Chunk) -> None:
-        delta = base64.b64encode(chunk.sound).decode()
+        is_pcm = self.shop.settings.output_format["type"] == "audio/pcm"
+        delta = base64.b64encode(mulaw.to_pcm24k(chunk.sound) if is_pcm else chunk.sound).decode()
         await self._send("response.output_audio.delta", **place, delta=delta)
         item.audio_ms += chunk.duration_ms
         item.audio_tokens = int(item.audio_ms // 50)

@@ -24,10 +24,10 @@ from bench.simulators.openai.response_desk import ResponseDesk
 from bench.simulators.openai.response_run import Workshop
 from bench.simulators.openai.settings import SessionSettings
 from bench.simulators.openai.transcription import transcribe
-from bench.simulators.openai.turns import TurnKeeper
 from bench.simulators.speech.faults import FaultPlan
 from bench.simulators.speech.ids import IdSource
 from bench.simulators.speech.session_log import Logged, SessionLog
+from bench.simulators.speech.turns import TurnKeeper
 from bench.simulators.speech.voice_activity import SpeechStarted, SpeechStopped
 
 Json = dict[str, Any]
@@ -164,7 +164,7 @@ class RealtimeSession:
             return
         if self._responses.active:
             raise self._responses.busy()
-        self._responses.start(self._turns.answer())
+        self._responses.start_planned(self._turns.answer())
 
     async def _commit(self, _event: Json) -> None:
         await self._take_utterance()
@@ -216,7 +216,7 @@ class RealtimeSession:
         )
         await self._items.add_utterance(item_id, self._input.received_ms - silent_from_ms)
         self._input.clear()
-        self._responses.start(self._turns.answer_idle())
+        self._responses.start_planned(self._turns.answer_idle())
 
 
 def _decode(text: str | bytes) -> Json:

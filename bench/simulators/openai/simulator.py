@@ -13,9 +13,9 @@ from websockets.http11 import Request, Response
 
 from bench.scenarios.agent import AgentScript, Delay, FaultAction, Refuse, ResetConnection, Stall
 from bench.simulators.clock import WallClock
-from bench.simulators.openai.channel import reset
 from bench.simulators.openai.config import OpenAIConfig
 from bench.simulators.openai.session import RealtimeSession
+from bench.simulators.speech.connection_reset import reset
 from bench.simulators.speech.faults import FaultPlan
 from bench.simulators.speech.ids import IdSource
 from bench.simulators.speech.session_log import SessionLog
@@ -103,7 +103,7 @@ class OpenAISimulator:
             case Refuse(status=status, type=kind, code=code, message=message):
                 return self._refuse(status, kind, code, message)
             case ResetConnection():
-                reset(connection)
+                reset(connection.transport)
             case Stall():
                 await connection.wait_closed()
             case Delay(ms=ms):

@@ -6,6 +6,7 @@ the responses and may come before or after them.
 
 from bench.scenarios.agent import Turn
 from bench.simulators.openai.channel import Channel
+from bench.simulators.speech.speech_plan import split_words
 
 _PREFIX = "conversation.item.input_audio_transcription"
 
@@ -36,11 +37,3 @@ async def transcribe(channel: Channel, item_id: str, turn: Turn, audio_ms: float
         await channel.send(f"{_PREFIX}.delta", **place, delta=piece)
     usage = {"type": "duration", "seconds": round(audio_ms / 1000, 3)}
     await channel.send(f"{_PREFIX}.completed", **place, transcript=turn.hears, usage=usage)
-
-
-def split_words(text: str, pieces: int) -> list[str]:
-    """Return a text cut between words into at most so many pieces, which joined give it again."""
-    words = text.split(" ") if text else []
-    size = max(1, -(-len(words) // max(1, pieces)))
-    groups = [" ".join(words[i : i + size]) for i in range(0, len(words), size)]
-    return [group if index == 0 else f" {group}" for index, group in enumerate(groups)]

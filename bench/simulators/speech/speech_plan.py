@@ -1,19 +1,18 @@
-"""Cuts a clip into the audio deltas and transcript words a response sends."""
+"""Cuts a clip into the audio chunks and transcript words a response sends."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import cycle
-from typing import Any
 
 from bench.sound import mulaw
 
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """One audio delta and the words that go out just before it.
+    """One piece of audio and the words that go out just before it.
 
     Args:
-        sound: in the session's output format.
+        sound: mu-law, 8 kHz.
         duration_ms: how long it plays.
         words: pieces of the transcript; the model writes a little ahead of its voice.
     """
@@ -23,14 +22,13 @@ class Chunk:
     words: tuple[str, ...]
 
 
-def plan_speech(text: str, sound: bytes, sizes: Sequence[int], output_format: dict[str, Any]) -> list[Chunk]:
-    """Return the deltas of a clip.
+def plan_speech(text: str, sound: bytes, sizes: Sequence[int]) -> list[Chunk]:
+    """Return the pieces of a clip.
 
     Args:
         text: the words spoken.
         sound: mu-law, 8 kHz.
-        sizes: delta sizes in mu-law bytes, used in turn.
-        output_format: the session's `audio.output.format`; `audio/pcm` is made 24 kHz, 16 bit.
+        sizes: of the pieces in mu-law bytes, used in turn.
     """
     pieces: list[bytes] = []
     position = 0
@@ -45,7 +43,14 @@ def plan_speech(text: str, sound: bytes, sizes: Sequence[int], output_format: di
     sent = 0
     for index, piece in enumerate(pieces):
         upto = len(words) if index == len(pieces) - 1 else -(-len(words) * (index + 1) // len(pieces))
-        payload = mulaw.to_pcm24k(piece) if output_format["type"] == "audio/pcm" else piece
-        chunks.append(Chunk(payload, len(piece) / mulaw.BYTES_PER_MS, tuple(words[sent:upto])))
+        chunks.append(Chunk(piece, len(piece) / mulaw.BYTES_PER_MS, tuple(words[sent:upto])))
         sent = upto
     return chunks
+
+
+def split_words(text: str, pieces: int) -> list[str]:
+    """Return a text cut between words into at most so many pieces, which joined give it again."""
+    words = text.split(" ") if text else []
+    size = max(1, -(-len(words) // max(1, pieces)))
+    groups = [" ".join(words[i : i + size]) for i in range(0, len(words), size)]
+    return [group if index == 0 else f" {group}" for index, group in enumerate(groups)]
