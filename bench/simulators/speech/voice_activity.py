@@ -10,8 +10,6 @@ from bench.sound import mulaw
 
 _WINDOW_BYTES = 160
 _WINDOW_MS = 20
-# Shorter sounds are clicks, not speech.
-_WINDOWS_TO_START = 3
 # A threshold of 0.5 means speech of about -34 dBFS.
 _FULL_THRESHOLD_LEVEL = 1200.0
 
@@ -37,6 +35,8 @@ class VoiceActivity:
         self.threshold = 0.5
         self.prefix_padding_ms = 300
         self.silence_ms = 500
+        self.least_speech_ms = 60
+        """Shorter sounds are clicks, not speech."""
         self.speaking = False
         self._rest = b""
         self._windows = 0
@@ -73,7 +73,7 @@ class VoiceActivity:
     def _judge(self, loud: bool) -> SpeechStarted | SpeechStopped | None:
         self._loud_run = self._loud_run + 1 if loud else 0
         self._quiet_run = 0 if loud else self._quiet_run + 1
-        if not self.speaking and self._loud_run >= _WINDOWS_TO_START:
+        if not self.speaking and self._loud_run * _WINDOW_MS >= self.least_speech_ms:
             self.speaking = True
             first_ms = self.heard_ms - self._loud_run * _WINDOW_MS
             return SpeechStarted(max(first_ms - self.prefix_padding_ms, self._last_end_ms, 0))
