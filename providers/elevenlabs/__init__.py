@@ -1,0 +1,1 @@
+"""ElevenLabs Agents: its wire format, and the agents that have to exist before a call."""
