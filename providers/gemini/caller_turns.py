@@ -1,0 +1,119 @@
+"""The caller's turns in a Gemini Live session, which tells of them in passing or not at all.
+
+A turn begins when the provider says that it hears the caller (`voiceActivity`; older models never do), or
+else with the first words or the interruption they cause. It ends when the provider says so, when its words
+are marked as finished, or when an answer to it begins. Words come in no promised order with the rest, and not
+every model marks the last of them: a turn's text is complete when it is marked, when there are words and the
+answer to them has ended, or when the provider's turn is over or the caller's next one begins. It is None when
+there are no words by then. What comes later is lost.
+
+Source: google-genai 3.4 `types.LiveServerContent` ("doesn't imply any ordering"); googleapis/js-genai #1429
+(`finished` not set).
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from providers.session import CallerSpeechStarted, CallerSpeechStopped, CallerText, CallerTextDelta, Event
+
+
+@dataclass(slots=True)
+class _Turn:
+    """A turn whose text is not complete yet."""
+
+    item_id: str
+    words: list[str] = field(default_factory=list)
+    finished: bool = False
+    stopped: bool = False
+    answered: bool = False
+
+
+class CallerTurns:
+    """Makes whole turns of what the provider says about the caller.
+
+    Times are milliseconds of audio sent to the session.
+
+    Args:
+        prefix: Begins the ids of the turns' items.
+    """
+
+    __slots__ = ("_count", "_prefix", "_turn", "signalled")
+
+    def __init__(self, prefix: str) -> None:
+        self._prefix = prefix
+        self._count = 0
+        self._turn: _Turn | None = None
+        self.signalled = False
+        """Whether this model tells when the caller begins and ends to speak."""
+
+    def start(self, at_ms: int) -> Iterator[Event]:
+        """The caller is heard; nothing new while they speak already."""
+        if self._turn is not None:
+            if not self._turn.stopped:
+                return
+            yield from self._complete(self._turn)
+        self._count += 1
+        self._turn = _Turn(f"{self._prefix}.c{self._count}")
+        yield CallerSpeechStarted(self._turn.item_id, at_ms)
+
+    def stop(self, at_ms: int) -> Iterator[Event]:
+        """The caller is heard no more."""
+        turn = self._turn
+        if turn is None or turn.stopped:
+            return
+        turn.stopped = True
+        yield CallerSpeechStopped(turn.item_id, at_ms)
+        if turn.finished:
+            yield from self._complete(turn)
+
+    def words(self, text: str, *, finished: bool, answering: bool, at_ms: int) -> Iterator[Event]:
+        """Words the caller said.
+
+        Args:
+            text: The next words; may be empty.
+            finished: Whether they are marked as the last ones.
+            answering: Whether an answer is on: then words that open a turn come late, and it is over.
+            at_ms: The time.
+        """
+        turn = self._turn
+        if turn is None:
+            if self.signalled or not text:  # what comes after a turn's text is complete opens no other
+                return
+            yield from self.start(at_ms)
+            if answering:
+                yield from self.answered(at_ms)
+            yield from self.words(text, finished=finished, answering=answering, at_ms=at_ms)
+            return
+        if text:
+            turn.words.append(text)
+            yield CallerTextDelta(turn.item_id, text)
+        turn.finished = finished
+        if finished and turn.stopped:
+            yield from self._complete(turn)
+        elif finished and not self.signalled:
+            yield from self.stop(at_ms)
+
+    def answered(self, at_ms: int) -> Iterator[Event]:
+        """An answer begins: the turn before it is over."""
+        if self._turn is not None:
+            self._turn.answered = True
+        yield from self.stop(at_ms)
+
+    def answer_ended(self) -> Iterator[Event]:
+        """The answer is written: the words it answers will have come, unless there are none yet."""
+        if self._turn is not None and self._turn.answered and self._turn.words:
+            yield from self._complete(self._turn)
+
+    def settle(self, *, unanswered: bool) -> Iterator[Event]:
+        """The provider's turn is over: no words will follow.
+
+        Args:
+            unanswered: Whether it was over without an answer.
+        """
+        turn = self._turn
+        if turn is not None and (turn.answered or (unanswered and turn.stopped)):
+            yield from self._complete(turn)
+
+    def _complete(self, turn: _Turn) -> Iterator[Event]:
+        self._turn = None
+        yield CallerText(turn.item_id, "".join(turn.words).strip() or None)
