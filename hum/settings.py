@@ -55,6 +55,9 @@ class Settings:
     twilio_url: str | None = _setting("HUM_TWILIO_URL", "Base of Twilio's REST API, for simulators.")
     openai_api_key: str | None = _setting("OPENAI_API_KEY", "Key for OpenAI Realtime.", secret=True)
     openai_url: str | None = _setting("HUM_OPENAI_URL", "Base of OpenAI's API, for simulators and proxies.")
+    prices_file: Path | None = _setting(
+        "HUM_PRICES_FILE", "JSON file of prices that replace the built-in ones, by provider and model."
+    )
 
     @property
     def on_loopback(self) -> bool:
@@ -111,7 +114,7 @@ def _convert(name: str, env: str, text: str) -> Any:
             if not (text.isascii() and text.isdigit() and len(text) <= 5):
                 raise SettingsError(f"{env}={text[:12]!r} is not a port (0–{MAX_PORT})")
             return int(text)
-        case "data_dir":
+        case "data_dir" | "prices_file":
             return Path(text)
         case "public_url" | "twilio_url" | "openai_url":
             return _base_url(env, text)

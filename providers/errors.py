@@ -36,3 +36,7 @@ class SocketClosed(ProviderError):
         super().__init__("socket_closed", reason or f"closed with code {close_code}", retryable=True)
         self.close_code = close_code
         self.reason = reason
+
+
+class PriceError(ValueError):
+    """A file of prices cannot be used; the text is one line for the person who wrote it."""

@@ -24,6 +24,7 @@ VALUES: dict[str, tuple[str, str, object]] = {
     "HUM_TWILIO_URL": ("twilio_url", "http://127.0.0.1:9001", "http://127.0.0.1:9001"),
     "OPENAI_API_KEY": ("openai_api_key", "sk-1234", "sk-1234"),
     "HUM_OPENAI_URL": ("openai_url", "http://[::1]:9002/v1/", "http://[::1]:9002/v1"),
+    "HUM_PRICES_FILE": ("prices_file", "/etc/hum/prices.json", Path("/etc/hum/prices.json")),
 }
 
 
