@@ -266,6 +266,8 @@ def _providers(settings: Settings) -> ProviderDirectory:
     access: dict[str, Access] = {}
     if settings.openai_api_key:
         access["openai"] = Access(settings.openai_api_key, settings.openai_url)
+    if settings.gemini_api_key:
+        access["gemini"] = Access(settings.gemini_api_key, settings.gemini_url)
     return ProviderDirectory(access)
 
 

@@ -55,6 +55,8 @@ class Settings:
     twilio_url: str | None = _setting("HUM_TWILIO_URL", "Base of Twilio's REST API, for simulators.")
     openai_api_key: str | None = _setting("OPENAI_API_KEY", "Key for OpenAI Realtime.", secret=True)
     openai_url: str | None = _setting("HUM_OPENAI_URL", "Base of OpenAI's API, for simulators and proxies.")
+    gemini_api_key: str | None = _setting("GEMINI_API_KEY", "Key for Gemini Live.", secret=True)
+    gemini_url: str | None = _setting("HUM_GEMINI_URL", "Base of Gemini's API, for simulators and proxies.")
     prices_file: Path | None = _setting(
         "HUM_PRICES_FILE", "JSON file of prices that replace the built-in ones, by provider and model."
     )
@@ -116,7 +118,7 @@ def _convert(name: str, env: str, text: str) -> Any:
             return int(text)
         case "data_dir" | "prices_file":
             return Path(text)
-        case "public_url" | "twilio_url" | "openai_url":
+        case "public_url" | "twilio_url" | "openai_url" | "gemini_url":
             return _base_url(env, text)
         case _:
             return text

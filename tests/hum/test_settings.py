@@ -24,6 +24,8 @@ VALUES: dict[str, tuple[str, str, object]] = {
     "HUM_TWILIO_URL": ("twilio_url", "http://127.0.0.1:9001", "http://127.0.0.1:9001"),
     "OPENAI_API_KEY": ("openai_api_key", "sk-1234", "sk-1234"),
     "HUM_OPENAI_URL": ("openai_url", "http://[::1]:9002/v1/", "http://[::1]:9002/v1"),
+    "GEMINI_API_KEY": ("gemini_api_key", "g-1234", "g-1234"),
+    "HUM_GEMINI_URL": ("gemini_url", "http://[::1]:9003/", "http://[::1]:9003"),
     "HUM_PRICES_FILE": ("prices_file", "/etc/hum/prices.json", Path("/etc/hum/prices.json")),
 }
 
