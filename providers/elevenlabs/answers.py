@@ -1,12 +1,12 @@
 """The agent's answers, put together from words, audio and interruptions.
 
 `event_id` counts the turns of a conversation: words and audio of one answer share it. Not everything is told
-by it, though. A second answer in the same turn (after a tool) may have the same id, and an interruption carries
+by it, though. A second answer in the same turn (after a tool) may have the same id, and an interruption has
 the id of the answer it drops or, when a message of ours caused it, that of the answer to come.
 
-Source: AsyncAPI contract (see `messages`); SDK elevenlabs 2.78 `conversation.py` (drops audio with an id up to
-the interruption's); elevenlabs-python issue #829 and the JavaScript client (audio with that very id may be the
-next answer).
+Source: AsyncAPI contract (see `messages`); SDK elevenlabs 2.78 `conversation.py` (drops audio with an id up
+to the interruption's); elevenlabs-python issue #829 and the JavaScript client (audio with that very id may be
+the next answer).
 """
 
 from collections.abc import Sequence
@@ -53,8 +53,8 @@ class Answers:
     """Decides when an answer begins and ends, and which audio is void.
 
     An answer begins with its words or, if they come late, its audio. It ends when the service says so, when
-    the next one begins, when the caller's next turn has been transcribed, or by interruption. Audio that comes
-    after that, save an interruption, becomes an answer of its own: no sound is lost.
+    the next one begins, when the caller's next turn has been transcribed, or by interruption. Audio that
+    comes after that, save an interruption, becomes an answer of its own: no sound is lost.
 
     Args:
         prefix: Begins the item ids, which are unique with it.

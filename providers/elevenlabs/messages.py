@@ -2,8 +2,8 @@
 
 Source: AsyncAPI contract of ElevenLabs' own client packages (github.com/elevenlabs/packages,
 `agent.asyncapi.yaml`) and the SDK elevenlabs 2.78 (`conversational_ai/conversation.py`,
-`types/client_event.py`), read 2026-11-24. Each event keeps its data under a key of its own. Unlisted fields are
-ignored; unlisted types are counted by the codec.
+`types/client_event.py`), read 2026-11-24. Each event keeps its data under a key of its own. Unlisted fields
+are ignored; unlisted types are counted by the codec.
 """
 
 from typing import Any
