@@ -28,7 +28,9 @@ from hum.loop_lag import LoopLag
 from hum.settings import Settings
 from jobs.kinds import PLACE_CALL
 from jobs.loop import JobLoop
+from providers.circuit import Circuits
 from providers.directory import Access, ProviderDirectory
+from providers.prices import PriceTable
 from providers.socket import AiohttpConnector
 from store import nodes
 from store.bus import Bus
@@ -156,6 +158,7 @@ async def _running(
         watching.cancel()
         sampling.cancel()
         await runner.cleanup()
+        await parts.gateway.providers.close()
         await parts.event_log.close()
         await parts.sign_off()
     if failure is not None:
@@ -191,6 +194,8 @@ class _Parts:
             event_log=EventLog(database, bus),
             bus=bus,
             providers=_providers(settings),
+            circuits=Circuits(asyncio.get_running_loop().time),
+            prices=PriceTable.load(settings.prices_file),
             connector=AiohttpConnector(client),
             signatures=SignatureCheck(settings.twilio_auth_token, public_url),
             carrier=_carrier(settings, client),
@@ -199,6 +204,7 @@ class _Parts:
             recordings_dir=settings.data_dir / "recordings",
             node_id=new_id("node"),
         )
+        gateway.metrics.watch_circuits(gateway.circuits, gateway.providers.configured)
         live = LiveCalls(gateway)
         job_loop = JobLoop(database, bus, {PLACE_CALL: partial(place_call, gateway)})
         service = Service(url, public_url, database, gateway.event_log, live, registry)
@@ -268,6 +274,8 @@ def _providers(settings: Settings) -> ProviderDirectory:
         access["openai"] = Access(settings.openai_api_key, settings.openai_url)
     if settings.gemini_api_key:
         access["gemini"] = Access(settings.gemini_api_key, settings.gemini_url)
+    if settings.elevenlabs_api_key:
+        access["elevenlabs"] = Access(settings.elevenlabs_api_key, settings.elevenlabs_url)
     return ProviderDirectory(access)
 
 

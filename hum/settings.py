@@ -57,6 +57,10 @@ class Settings:
     openai_url: str | None = _setting("HUM_OPENAI_URL", "Base of OpenAI's API, for simulators and proxies.")
     gemini_api_key: str | None = _setting("GEMINI_API_KEY", "Key for Gemini Live.", secret=True)
     gemini_url: str | None = _setting("HUM_GEMINI_URL", "Base of Gemini's API, for simulators and proxies.")
+    elevenlabs_api_key: str | None = _setting("ELEVENLABS_API_KEY", "Key for ElevenLabs Agents.", secret=True)
+    elevenlabs_url: str | None = _setting(
+        "HUM_ELEVENLABS_URL", "Base of ElevenLabs' API, for simulators and proxies."
+    )
     prices_file: Path | None = _setting(
         "HUM_PRICES_FILE", "JSON file of prices that replace the built-in ones, by provider and model."
     )
@@ -118,7 +122,7 @@ def _convert(name: str, env: str, text: str) -> Any:
             return int(text)
         case "data_dir" | "prices_file":
             return Path(text)
-        case "public_url" | "twilio_url" | "openai_url" | "gemini_url":
+        case "public_url" | "twilio_url" | "openai_url" | "gemini_url" | "elevenlabs_url":
             return _base_url(env, text)
         case _:
             return text

@@ -26,6 +26,8 @@ VALUES: dict[str, tuple[str, str, object]] = {
     "HUM_OPENAI_URL": ("openai_url", "http://[::1]:9002/v1/", "http://[::1]:9002/v1"),
     "GEMINI_API_KEY": ("gemini_api_key", "g-1234", "g-1234"),
     "HUM_GEMINI_URL": ("gemini_url", "http://[::1]:9003/", "http://[::1]:9003"),
+    "ELEVENLABS_API_KEY": ("elevenlabs_api_key", "xi-1234", "xi-1234"),
+    "HUM_ELEVENLABS_URL": ("elevenlabs_url", "http://[::1]:9004/", "http://[::1]:9004"),
     "HUM_PRICES_FILE": ("prices_file", "/etc/hum/prices.json", Path("/etc/hum/prices.json")),
 }
 
