@@ -6,6 +6,7 @@ from pathlib import Path
 
 from prometheus_client import CollectorRegistry
 
+from providers.circuit import CircuitState
 from store.bus import Bus
 from store.database import Database
 from store.event_log import EventLog
@@ -13,10 +14,18 @@ from store.event_log import EventLog
 
 @dataclass(frozen=True, slots=True)
 class Readiness:
-    """Whether this node should get new work. `details` says what stands in the way, by part."""
+    """Whether this node should get new work.
+
+    Attributes:
+        ok: It should.
+        details: What stands in the way, by part.
+        providers: The circuit of each configured provider. For information: calls that find no provider
+            hear an apology, or what their flow says instead, so an open circuit stands in nobody's way.
+    """
 
     ok: bool
     details: dict[str, str] = field(default_factory=dict)
+    providers: dict[str, CircuitState] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from control_api.errors import Detail, NoSuchThing, Unavailable
 from control_api.fields import Output
 from control_api.operation import ApiRequest, operation
+from providers.circuit import CircuitState
 from store import memberships, orgs
 from store.memberships import Role
 
@@ -20,12 +21,18 @@ class Health(Output):
     version: str
 
 
+class ReadyDetails(Output):
+    """What may matter although it stands in nobody's way: the circuit of each configured provider."""
+
+    providers: dict[str, CircuitState]
+
+
 class ReadyState(Output):
     """This node takes new calls and requests."""
 
     ready: Literal[True]
     live_calls: int
-    details: dict[str, str]
+    details: ReadyDetails
 
 
 class OrgOfActor(Output):
@@ -56,12 +63,20 @@ async def get_health(request: ApiRequest) -> Health:
 
 @operation("getReadiness", role="public")
 async def get_readiness(request: ApiRequest) -> ReadyState:
-    """503 while the node drains or a part of it does not work; `details` names the part."""
+    """503 while the node drains or a part of it does not work; `details` names the part.
+
+    `details.providers` tells which speech providers calls are kept away from because they failed (`open`),
+    or are tried again (`half_open`); the node takes calls all the same.
+    """
     readiness = await request.services.readiness()
     if not readiness.ok:
         details = [Detail(part, text, "not_ready") for part, text in readiness.details.items()]
         raise Unavailable("not_ready", "This node takes no new work at the moment.", details)
-    return ReadyState(ready=True, live_calls=request.services.live_calls(), details=readiness.details)
+    return ReadyState(
+        ready=True,
+        live_calls=request.services.live_calls(),
+        details=ReadyDetails(providers=readiness.providers),
+    )
 
 
 @operation("getMetrics", role="public")

@@ -237,11 +237,22 @@ async def test_other_routes_of_the_application_are_left_alone(sqlite_url: str, t
 
 
 async def test_readiness_says_what_stands_in_the_way(api: Api):
-    assert await api.json("GET", "/api/ready", role=None) == {"ready": True, "live_calls": 3, "details": {}}
+    answer = await api.json("GET", "/api/ready", role=None)
+    assert answer == {"ready": True, "live_calls": 3, "details": {"providers": {}}}
     api.ready = Readiness(False, {"drain": "stopping"})
     error = await expect(await api.call("GET", "/api/ready", role=None), 503, "not_ready")
     assert error["details"] == [{"path": "drain", "message": "stopping", "code": "not_ready"}]
     assert await api.json("GET", "/api/health", role=None) == {"status": "ok", "version": "9.9.9"}
+
+
+async def test_providers_in_trouble_are_told_and_stand_in_nobodys_way(api: Api):
+    api.ready = Readiness(True, providers={"openai": "open", "gemini": "half_open"})
+    answer = await api.json("GET", "/api/ready", role=None)
+    assert answer["ready"] is True
+    assert answer["details"] == {"providers": {"openai": "open", "gemini": "half_open"}}
+    api.ready = Readiness(False, {"drain": "stopping"}, {"openai": "open"})
+    error = await expect(await api.call("GET", "/api/ready", role=None), 503, "not_ready")
+    assert [each["path"] for each in error["details"]] == ["drain"]
 
 
 async def test_a_client_that_goes_away_in_its_body_harms_nothing(api: Api):
