@@ -14,7 +14,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from bench.simulators.gemini.rejection import invalid_value, unknown_name
+from bench.simulators.gemini.rejection import INVALID, Rejection, invalid_value, unknown_name
 
 Check = Callable[[Any, str], Any]
 
@@ -88,6 +88,17 @@ def one_of(*allowed: str) -> Check:
         if not isinstance(value, str) or value.upper() not in allowed:
             raise invalid_value(path, "TYPE_ENUM", value)
         return value.upper()
+
+    return check
+
+
+def literal(complaint: str, *allowed: str) -> Check:
+    """Accept one of some strings as they are written, and say `complaint` otherwise."""
+
+    def check(value: Any, _path: str) -> str:
+        if value not in allowed:
+            raise Rejection(INVALID, complaint)
+        return str(value)
 
     return check
 

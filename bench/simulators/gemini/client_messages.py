@@ -16,6 +16,7 @@ from bench.simulators.gemini.checking import (
     boolean,
     integer,
     later,
+    literal,
     mapping,
     number,
     one_of,
@@ -50,7 +51,8 @@ _PART = record(
         "functionResponse": _FUNCTION_RESPONSE,
     }
 )
-_CONTENT = record({"role": one_of("USER", "MODEL"), "parts": array(_PART)})
+_ROLE = literal("Please use a valid role: user, model.", "user", "model")
+_CONTENT = record({"role": _ROLE, "parts": array(_PART)})
 _INSTRUCTION = record({"role": anything, "parts": array(_PART)})
 _SCHEMA: Check = record(
     {

@@ -66,10 +66,12 @@ class Context:
         }
         usage: Json = {name: count for name, count in counts.items() if count}
         usage["totalTokenCount"] = sum(counts.values())
-        usage["promptTokensDetails"] = prompt
-        usage["responseTokensDetails"] = response
-        if self.tool_results:
-            usage["toolUsePromptTokensDetails"] = _details(self.tool_results, 0)
+        details = {
+            "promptTokensDetails": prompt,
+            "responseTokensDetails": response,
+            "toolUsePromptTokensDetails": _details(self.tool_results, 0),
+        }
+        usage |= {name: each for name, each in details.items() if each}
         self.text += text_tokens(written) + self.tool_results
         self.tool_results = 0
         self.hear(spoken_ms)

@@ -2,31 +2,32 @@
 
 Source: google-genai 3.4.0 (`types.py`, `live.py`) and Gemini API reference, "Live API - WebSockets API
 reference", read 2026-11. Client content always interrupts the model ("a message here will interrupt any
-current model generation"); realtime text counts as activity and does too.
+current model generation"); realtime text counts as activity and does too. History given at the start may be
+text only (recorded closes with 1007, pipecat changelog).
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from bench.scenarios.agent import AgentScript, Turn
+from bench.scenarios.agent import Turn
 from bench.simulators.gemini.channel import Channel
-from bench.simulators.gemini.config import GeminiConfig
 from bench.simulators.gemini.context import Context
 from bench.simulators.gemini.course import Course
 from bench.simulators.gemini.dialogue import Dialogue
 from bench.simulators.gemini.input_audio import InputAudio, Noticed
 from bench.simulators.gemini.model_turn import Workshop
 from bench.simulators.gemini.rejection import INVALID, Rejection, invalid_argument
-from bench.simulators.gemini.resumption import SavedSession, SavedSessions
+from bench.simulators.gemini.resumption import SavedSession
 from bench.simulators.gemini.session_log import GeminiSessionLog
 from bench.simulators.gemini.setup import Setup, check_tools, words_of
+from bench.simulators.gemini.shared import Shared
 from bench.simulators.gemini.tool_calls import ToolCalls
 from bench.simulators.speech.faults import FaultPlan
-from bench.simulators.speech.ids import IdSource
 from bench.simulators.speech.speech_plan import split_words
 from bench.simulators.speech.turns import PlannedReply
 from bench.simulators.speech.voice_activity import SpeechStarted, SpeechStopped
+from bench.sound import mulaw
 
 Json = dict[str, Any]
 
@@ -40,12 +41,9 @@ class Conversation:
     Args:
         channel: sends messages.
         log: where it is written down.
-        config: the simulator's.
+        shared: what it shares with others.
         setup: what the client asked for.
-        script: the agent's side of the scenario.
-        ids: makes identifiers.
         faults: what goes wrong.
-        saved: sessions that can be continued.
         tasks: the session's task group.
     """
 
@@ -53,27 +51,24 @@ class Conversation:
         self,
         channel: Channel,
         log: GeminiSessionLog,
-        config: GeminiConfig,
+        shared: Shared,
         setup: Setup,
-        script: AgentScript,
-        ids: IdSource,
         faults: FaultPlan,
-        saved: SavedSessions,
         tasks: asyncio.TaskGroup,
     ) -> None:
         self._channel = channel
         self._log = log
-        self._config = config
+        self._config = shared.config
         self._setup = setup
-        self._saved = saved
+        self._saved = shared.saved
         self._tasks = tasks
         self._context = Context()
-        self._course = Course(script)
+        self._course = Course(shared.script)
         self._input = InputAudio(setup)
-        self._tools = ToolCalls(ids)
+        self._tools = ToolCalls(shared.ids)
         self._heard_before_ms = 0.0
         self._seeding = setup.seeds_history
-        shop = Workshop(channel, config, setup, self._context, faults, self._tools)
+        shop = Workshop(channel, shared.config, setup, self._context, faults, self._tools)
         self._dialogue = Dialogue(shop, tasks, self._say_not_resumable, self._say_resumable)
         self._handlers: dict[str, Callable[[Json], Awaitable[None]]] = {
             "clientContent": self._client_content,
@@ -103,6 +98,8 @@ class Conversation:
         for content in turns:
             self._context.read(words_of(content))
         if self._seeding:
+            if any(part.keys() - {"text"} for content in turns for part in content.get("parts", [])):
+                raise invalid_argument()
             self._log.history += turns
             self._seeding = not body.get("turnComplete", False)
             return
@@ -135,7 +132,7 @@ class Conversation:
         self._log.audio += sound
         self._log.audio_arrivals.append((asyncio.get_running_loop().time(), len(sound)))
         if not self._input.hears:
-            self._log.unheard_ms += len(sound) / 8
+            self._log.unheard_ms += len(sound) / mulaw.BYTES_PER_MS
         heard_ms = self._heard_before_ms + self._input.received_ms
         if self._setup.compresses is None and heard_ms > self._config.max_audio_s * 1000:
             await self._channel.expire(_TOO_LONG)

@@ -131,7 +131,8 @@ class ModelTurn:
         if self.shop.setup.modality == "TEXT":
             await self._write(clip.text)
             return
-        for chunk in plan_speech(clip.text, clip.sound, self.shop.config.chunk_bytes):
+        words = f" {clip.text}" if self.spoken_ms else clip.text
+        for chunk in plan_speech(words, clip.sound, self.shop.config.chunk_bytes):
             await self._maybe_fail()
             await self._wait_until(self._due_s)
             if self._over:

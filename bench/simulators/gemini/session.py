@@ -5,23 +5,19 @@ minutes and end after a goAway.
 """
 
 import asyncio
-from dataclasses import dataclass
 from typing import Any
 
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 
-from bench.scenarios.agent import AgentScript
 from bench.simulators.gemini.channel import Channel, SessionEnded
 from bench.simulators.gemini.client_messages import read_message
-from bench.simulators.gemini.config import GeminiConfig
 from bench.simulators.gemini.conversation import Conversation
 from bench.simulators.gemini.rejection import INVALID, POLICY, Rejection
-from bench.simulators.gemini.resumption import SavedSessions
 from bench.simulators.gemini.session_log import GeminiSessionLog, LoggedMessage
 from bench.simulators.gemini.setup import read_setup
+from bench.simulators.gemini.shared import Shared
 from bench.simulators.speech.faults import FaultPlan
-from bench.simulators.speech.ids import IdSource
 
 Json = dict[str, Any]
 
@@ -33,30 +29,13 @@ _WRONG_KEY = "API key not valid. Please pass a valid API key."
 _SETUP_FIRST = "setup must be the first message and only the first."
 
 
-@dataclass(frozen=True, slots=True)
-class House:
-    """What all sessions of a simulator share.
-
-    Args:
-        config: the simulator's.
-        script: the agent's side of the scenario.
-        ids: makes identifiers.
-        saved: sessions that can be continued.
-    """
-
-    config: GeminiConfig
-    script: AgentScript
-    ids: IdSource
-    saved: SavedSessions
-
-
 class LiveSession:
     """One connection.
 
     Args:
         socket: the connection.
         log: where it is written down.
-        house: what it shares with others.
+        shared: what it shares with others.
         faults: what goes wrong in this session.
         api_key: sent by the client.
     """
@@ -65,16 +44,16 @@ class LiveSession:
         self,
         socket: ServerConnection,
         log: GeminiSessionLog,
-        house: House,
+        shared: Shared,
         faults: FaultPlan,
         api_key: str | None,
     ) -> None:
         self._socket = socket
         self._log = log
-        self._house = house
+        self._shared = shared
         self._faults = faults
         self._api_key = api_key
-        self._channel = Channel(socket, log, house.config)
+        self._channel = Channel(socket, log, shared.config)
         self._tasks = asyncio.TaskGroup()
         self._conversation: Conversation | None = None
 
@@ -95,14 +74,15 @@ class LiveSession:
     async def _check_key(self) -> None:
         if self._api_key is None:
             await self._channel.reject(Rejection(POLICY, _NO_KEY))
-        if self._api_key != self._house.config.api_key:
+        if self._api_key != self._shared.config.api_key:
             await self._channel.reject(Rejection(INVALID, _WRONG_KEY))
 
     async def _expire(self) -> None:
-        config = self._house.config
+        config = self._shared.config
         warned_s = min(config.go_away_s, config.max_connection_s)
         await asyncio.sleep(config.max_connection_s - warned_s)
-        await self._channel.send({"goAway": {"timeLeft": f"{warned_s:g}s"}})
+        if self._conversation is not None:
+            await self._channel.send({"goAway": {"timeLeft": f"{warned_s:g}s"}})
         await asyncio.sleep(warned_s)
         await self._channel.expire()
 
@@ -118,8 +98,7 @@ class LiveSession:
     async def _take(self, data: str | bytes) -> None:
         try:
             kind, body = read_message(data)
-            if "audio" not in body:
-                self._log.received.append(LoggedMessage(asyncio.get_running_loop().time(), {kind: body}))
+            self._note(kind, body)
             if (kind == "setup") == (self._conversation is not None):
                 raise Rejection(INVALID, _SETUP_FIRST)
             if self._conversation is None:
@@ -129,26 +108,21 @@ class LiveSession:
         except Rejection as rejection:
             await self._channel.reject(rejection)
 
+    def _note(self, kind: str, body: Json) -> None:
+        shown = {name: value for name, value in body.items() if name != "audio"}
+        if shown or "audio" not in body:
+            self._log.received.append(LoggedMessage(asyncio.get_running_loop().time(), {kind: shown}))
+
     async def _begin(self, body: Json) -> Conversation:
-        house = self._house
-        setup = read_setup(body, house.config)
+        shared = self._shared
+        setup = read_setup(body, shared.config)
         self._log.setup, self._log.model = body, setup.model
-        conversation = Conversation(
-            self._channel,
-            self._log,
-            house.config,
-            setup,
-            house.script,
-            house.ids,
-            self._faults,
-            house.saved,
-            self._tasks,
-        )
+        conversation = Conversation(self._channel, self._log, shared, setup, self._faults, self._tasks)
         if setup.handle is not None:
-            conversation.resume(house.saved.find(setup.handle, asyncio.get_running_loop().time()))
+            conversation.resume(shared.saved.find(setup.handle, asyncio.get_running_loop().time()))
             self._log.resumed_from = setup.handle
         action = self._faults.due("session")
         if action is not None:
             await self._channel.suffer(action)
-        await self._channel.send({"setupComplete": {"sessionId": house.ids.new("session")}})
+        await self._channel.send({"setupComplete": {"sessionId": shared.ids.new("session")}})
         return conversation

@@ -23,8 +23,9 @@ from bench.simulators.errors import SimulatorUsageError
 from bench.simulators.gemini.certificate import Certificate, make_certificate
 from bench.simulators.gemini.config import GeminiConfig
 from bench.simulators.gemini.resumption import SavedSessions
-from bench.simulators.gemini.session import House, LiveSession
+from bench.simulators.gemini.session import LiveSession
 from bench.simulators.gemini.session_log import GeminiSessionLog
+from bench.simulators.gemini.shared import Shared
 from bench.simulators.speech.connection_reset import reset
 from bench.simulators.speech.faults import FaultPlan
 from bench.simulators.speech.ids import IdSource
@@ -51,7 +52,7 @@ class GeminiSimulator:
         self.refused: list[int] = []
         """HTTP statuses of the upgrades refused."""
         ids = IdSource()
-        self._house = House(self.config, self.script, ids, SavedSessions(ids, self.config.handle_valid_s))
+        self._shared = Shared(self.config, self.script, ids, SavedSessions(ids, self.config.handle_valid_s))
         self._stack = contextlib.AsyncExitStack()
         self._certificate: Certificate | None = None
         self._plans: dict[ServerConnection, FaultPlan] = {}
@@ -140,7 +141,7 @@ class GeminiSimulator:
         log = GeminiSessionLog(len(self.sessions) + 1, "", shown)
         self.sessions.append(log)
         plan = self._plans.pop(connection)
-        session = LiveSession(connection, log, self._house, plan, _key_of(request))
+        session = LiveSession(connection, log, self._shared, plan, _key_of(request))
         try:
             await session.run()
         except Exception as error:  # noqa: BLE001 - the root of a session: a bug here must fail the run, not hide in a log
