@@ -80,3 +80,14 @@ async def test_a_tool_call_with_nothing_to_say_afterwards() -> None:
         await client.send(toolResponse=results(calls))
         await client.until("turnComplete")
         assert not client.of("modelTurn")
+
+
+@pytest.mark.parametrize("modality", ["AUDIO", "TEXT"])
+async def test_a_response_cut_off_by_its_limit_calls_no_tool(modality: str) -> None:
+    script = AgentScript(turns=(Turn("Are you open?", Reply((Speak(ANSWER), CallTool("look_up")))),))
+    async with GeminiSimulator(script=script) as gemini, connect(gemini) as client:
+        await client.start(generationConfig={"responseModalities": [modality], "maxOutputTokens": 3})
+        await client.speak(UTTERANCE)
+        await client.until("turnComplete")
+        assert client.of("modelTurn")
+        assert not client.of("toolCall")
