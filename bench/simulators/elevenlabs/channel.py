@@ -160,5 +160,6 @@ def _shown(kind: str, body: Json) -> Json:
     if kind != "audio":
         return {"type": kind, **body}
     audio = dict(body["audio_event"])
-    audio["bytes"] = len(audio.pop("audio_base_64")) * 3 // 4
+    encoded = audio.pop("audio_base_64")
+    audio["bytes"] = len(encoded) * 3 // 4 - encoded.count("=")
     return {"type": kind, "audio_event": audio}

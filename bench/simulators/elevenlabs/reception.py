@@ -53,8 +53,8 @@ class Reception:
         faults = FaultPlan(self._script.faults, self._upgrades)
         action = faults.due("upgrade")
         refusal = await self._fail_upgrade(request, action) if action is not None else None
-        if refusal is not None or request.transport is None:
-            return refusal or web.Response(status=503)
+        if refusal is not None or request.transport is None or request.transport.is_closing():
+            return refusal or web.Response(status=503)  # which a client that has gone never sees
         socket = web.WebSocketResponse(compress=False, max_msg_size=_MAX_MESSAGE_BYTES, timeout=5.0)
         await socket.prepare(request)
         self._open.add(socket)
