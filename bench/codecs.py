@@ -1,21 +1,21 @@
 """What each conversion of sound costs, in microseconds per 20 ms frame, beside a reference in the same run.
 
-Every item is measured in turn, round after round, so that a noisy machine disturbs all alike; the best round
-counts. The reference, `audioop.ratecv`, is C without any filter: the least a resampler could cost, and too
-little (it hisses). Figures of two runs compare only through it.
+The reference, `audioop.ratecv`, is C without any filter: the least a resampler could cost, and too little (it
+hisses). Figures of two runs compare only through it.
 """
 
 import base64
 import io
 import json
 import platform
-import time
 import warnings
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from bench.interleaved import Item, measure
+from bench.provider_codecs import run_provider_codecs
 from media import mulaw
 from media.energy import EnergyGate
 from media.framing import FrameAssembler, PayloadCutter
@@ -26,47 +26,28 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)  # see media/mulaw.py
     import audioop
 
-ROUNDS = 15
-ROUND_S = 0.01
-"""How long each item runs in each round."""
 PAIRS_HZ = ((8000, 16_000), (8000, 24_000), (16_000, 8000), (24_000, 8000))
-
-Item = tuple[Callable[[], object], int]
-"""A thing to measure, and how many 20 ms frames one call of it handles."""
 
 
 def run_codecs() -> dict[str, Any]:
-    """Measure all conversions.
+    """Measure all conversions, and the codecs of all providers.
 
     Returns:
         `us_per_frame` by name (`_chunked`: handed over in pieces of 100 ms), `reference_us_per_frame` by
-        name, and the versions they were measured with. JSON can carry it.
+        name, `us_per_audio_event` by name (see `provider_codecs`), and the versions they were measured with.
+        JSON can carry it.
     """
     noise = np.random.default_rng(20).normal(0, 3000, 24_000).astype("<i2").tobytes()
     items = {**_sample_items(noise), **_wire_items(noise)}
     references = _reference_items(noise)
-    best_us = _measure({**items, **references})
+    best_us = measure({**items, **references})
     return {
         "us_per_frame": {name: best_us[name] for name in items},
         "reference_us_per_frame": {name: best_us[name] for name in references},
+        "us_per_audio_event": run_provider_codecs(),
         "python": platform.python_version(),
         "numpy": np.__version__,
     }
-
-
-def _measure(items: dict[str, Item]) -> dict[str, float]:
-    best_s = dict.fromkeys(items, float("inf"))
-    for _ in range(ROUNDS):
-        for name, (call, frames) in items.items():
-            calls = 0
-            started_s = now_s = time.perf_counter()
-            while now_s - started_s < ROUND_S:
-                for _ in range(20):
-                    call()
-                calls += 20
-                now_s = time.perf_counter()
-            best_s[name] = min(best_s[name], (now_s - started_s) / calls / frames)
-    return {name: round(value_s * 1e6, 3) for name, value_s in best_s.items()}
 
 
 def _pcm(noise: bytes, rate_hz: int, frames: int) -> bytes:

@@ -33,7 +33,7 @@ def calls(
 
 @app.command()
 def codecs(as_json: AsJson = False) -> None:
-    """Measure each conversion of sound, in microseconds per 20 ms frame."""
+    """Measure conversions of sound and providers' codecs, in microseconds per frame or audio event."""
     _show(run_codecs(), as_json=as_json)
 
 
