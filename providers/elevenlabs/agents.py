@@ -113,10 +113,10 @@ class ElevenLabsAgents:
     async def _find(self, name: str, config: SessionConfig) -> str | None:
         agents = self._client.conversational_ai.agents
         page = await _ask(agents.list(search=name, page_size=PAGE, request_options=_ONCE))
-        found = [agent for agent in _all(page, "agents") if agent.name == name and not agent.archived]
+        found = [agent for agent in _all(page, "agents") if _is_named(agent, name)]
         if not found:
             return None
-        agent_id = _text(min(found, key=lambda agent: agent.created_at_unix_secs or 0), "agent_id")
+        agent_id = _text(min(found, key=_age), "agent_id")
         await self._mend(agent_id, config)
         return agent_id
 
@@ -169,7 +169,7 @@ class ElevenLabsAgents:
                 )
             )
             for found in _all(page, "tools"):
-                if contains(_plain(found).get("tool_config"), wanted):
+                if isinstance(found, BaseModel) and contains(_plain(found).get("tool_config"), wanted):
                     return _text(found, "id")
             cursor = page.next_cursor
             if not page.has_more or cursor is None:
@@ -196,7 +196,7 @@ async def _ask(request: Awaitable[_T]) -> _T:
         raise _refused(error) from error
     except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
         raise ProviderError("unreachable", f"cannot connect: {error}", retryable=True) from error
-    except (ParsingError, ValueError) as error:
+    except (ParsingError, ValueError, TypeError) as error:  # the SDK does not expect other shapes
         raise _unreadable() from error
 
 
@@ -224,6 +224,15 @@ def _text(answer: BaseModel, name: str) -> str:
 def _all(page: BaseModel, name: str) -> list[Any]:
     values = getattr(page, name, None)
     return values if isinstance(values, list) else []
+
+
+def _is_named(agent: Any, name: str) -> bool:
+    return getattr(agent, "name", None) == name and not getattr(agent, "archived", None)
+
+
+def _age(agent: Any) -> int:
+    created_at = getattr(agent, "created_at_unix_secs", None)
+    return created_at if isinstance(created_at, int) else 0
 
 
 def _plain(model: BaseModel) -> dict[str, Any]:

@@ -154,7 +154,11 @@ class ElevenLabsCodec:
             case m.UserTranscript(data=transcript):
                 return self._transcript(transcript)
             case m.ClientToolCall(data=call):
-                return (ToolRequested(call.tool_call_id, call.tool_name, json.dumps(call.parameters)),)
+                return (
+                    ToolRequested(
+                        call.tool_call_id, call.tool_name, json.dumps(call.parameters, ensure_ascii=False)
+                    ),
+                )
             case m.Error(data=data) | m.ClientError(data=data):
                 return (_error(data),)
 
