@@ -142,7 +142,7 @@ async def resume(services: GatewayServices, live: LiveCalls, call: Call) -> str:
     since = call.answered_at or call.created_at
     # The wall clock may have been set back meanwhile; the call's clock never goes back.
     clock_ms = max(said_until_ms, int((utc_now() - since).total_seconds() * 1000))
-    start = SessionStart(call, plan, Resumption(clock_ms, turns), history)
+    start = SessionStart(call, plan, Resumption(clock_ms, turns, history))
     return await connect_caller(services, live, start, announcement=None)
 
 
@@ -155,6 +155,7 @@ async def _conversation(services: GatewayServices, call: Call) -> tuple[int, int
             after = logged.seq
             event = logged.event
             if isinstance(event, TranscriptFinal):
-                said[event.turn_id] = HistoryTurn(event.party, event.text)
+                heard = event.text if event.heard_text is None else event.heard_text
+                said[event.turn_id] = HistoryTurn(event.party, heard)
                 said_until_ms = max(said_until_ms, event.ended_ms)
     return len(said), said_until_ms, tuple(turn for turn in said.values() if turn.text)

@@ -6,7 +6,9 @@ from pathlib import Path
 from carrier.rest import CarrierClient
 from carrier.signature import SignatureCheck
 from gateway.metrics import GatewayMetrics
+from providers.circuit import Circuits
 from providers.directory import ProviderDirectory
+from providers.prices import PriceTable
 from providers.socket import Connector
 from store.bus import Bus
 from store.database import Database
@@ -28,6 +30,8 @@ class GatewayServices:
     event_log: EventLog
     bus: Bus
     providers: ProviderDirectory
+    circuits: Circuits
+    prices: PriceTable
     connector: Connector
     signatures: SignatureCheck
     carrier: CarrierClient | None

@@ -31,15 +31,13 @@ from gateway.call.inputs import (
 )
 from gateway.call.state import Phase, Resumption
 from gateway.closing import close_stream, finish_call, store_next_step
+from gateway.provider_sessions import ProviderSessions
 from gateway.recording import CallRecording
 from gateway.services import GatewayServices
 from gateway.stream import messages as m
 from gateway.stream.socket import START_TIMEOUT_S, MediaSocket
 from media.errors import MediaError
-from providers.connection import ProviderSession, connect
-from providers.errors import ProviderError
-from providers.session import ErrorReported, HistoryTurn, SessionConfig, ToolDefinition
-from store.call_events import ProviderOpened
+from providers.session import ErrorReported, Event
 from store.call_rows import Call
 from store.errors import StoreError
 
@@ -60,7 +58,6 @@ class SessionStart:
     call: Call
     plan: CallPlan
     resumption: Resumption | None = None
-    history: tuple[HistoryTurn, ...] = ()
 
 
 class CallSession:
@@ -76,12 +73,12 @@ class CallSession:
         self.begun_with = start
         self.call = start.call
         self._loop = asyncio.get_running_loop()
-        self._provider_name = services.providers.choose(start.plan.provider)
-        self._core = CallCore(start.plan, self._provider_name, self._loop.time(), start.resumption)
+        providers = services.providers.line_up(start.plan.providers)
+        self._core = CallCore(start.plan, providers, services.prices, self._loop.time(), start.resumption)
+        self._providers = ProviderSessions(services, start.plan, self._provider_said, self._flush)
         self._clock_base_ms = start.resumption.clock_ms if start.resumption else 0
         self._started_s = 0.0
         self._recording: CallRecording | None = None
-        self._provider: ProviderSession | None = None
         self._media: MediaSocket | None = None
         self._media_gone = asyncio.Event()
         self._alarms = Alarms(self._alarm)
@@ -96,10 +93,10 @@ class CallSession:
 
     async def run(self) -> None:
         """Carry the call from its first webhook to its last event."""
-        self._do(self._core.start())
         try:
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._talk_to_provider(), name=f"provider {self.call.id}")
+                self._providers.run_in(tasks)
+                self._do(self._core.start())
                 tasks.create_task(self._flush_after_alarms(), name=f"alarms {self.call.id}")
                 tasks.create_task(self._keep_house(), name=f"housekeeping {self.call.id}")
                 await self._leaving.wait()
@@ -206,29 +203,6 @@ class CallSession:
                         self._feed(MessageRejected(why))
                 await self._flush()
 
-    # The provider
-
-    async def _talk_to_provider(self) -> None:
-        try:
-            codec = self._services.providers.codec(self._provider_name, _session_config(self.begun_with))
-            async with connect(self._services.connector, codec) as session:
-                self._provider = session
-                async for events in session.events():
-                    for event in events:
-                        self._feed(ProviderSaid(event))
-                    await self._flush()
-        except ProviderError as error:
-            self._provider_broke(error)
-        finally:
-            if self._provider is not None:
-                self._services.metrics.count_unknown(self._provider_name, self._provider.unknown)
-            self._provider = None
-        await self._flush()
-
-    def _provider_broke(self, error: ProviderError) -> None:
-        complaint = ErrorReported(error.code, error.message, error.retryable, fatal=True)
-        self._feed(ProviderSaid(complaint))
-
     # Inputs in, actions out
 
     def _feed(self, happened: Input) -> None:
@@ -237,27 +211,34 @@ class CallSession:
             actions = self._core.feed(happened, now_s)
         except MediaError as error:  # the provider's audio is not what it says
             broken = ErrorReported("unreadable_audio", str(error), retryable=False, fatal=True)
-            actions = self._core.feed(ProviderSaid(broken), now_s)
+            number = happened.session if isinstance(happened, ProviderSaid) else 1
+            actions = self._core.feed(ProviderSaid(broken, number), now_s)
         self._do(actions)
+
+    def _provider_said(self, session: int, event: Event) -> None:
+        self._feed(ProviderSaid(event, session))
 
     def _do(self, actions: list[a.Action]) -> None:
         for action in actions:
             match action:
                 case a.PassAudio(payload=payload):
-                    if self._provider is not None:
-                        self._provider.put_audio(payload)
+                    self._providers.put_audio(payload)
                 case a.SendAudio() | a.SendMark() | a.Clear():
                     self._send_to_caller(action)
                 case a.ToProvider(command=command):
-                    if self._provider is not None:
-                        self._provider.put(command)
+                    self._providers.put(command)
                 case a.Append(event=event):
-                    if isinstance(event, ProviderOpened):
-                        opened_s = event.opened_in_ms / 1000
-                        self._services.metrics.provider_opening_seconds.observe(opened_s)
+                    self._services.metrics.count_event(event)
                     self._services.event_log.append(self.call.org_id, self.call.id, event)
                 case a.SetTimer(timer=timer, at_s=at_s):
                     self._alarms.set(timer, at_s)
+                case a.OpenSession():
+                    self._providers.open(action)
+                case a.UseSession(number=number):
+                    self._providers.use(number)
+                case a.CloseSession(number=number):
+                    self._providers.close(number)
+                    self._wake.set()  # the task that reports may be the one that ends
                 case a.CloseStream(next_step=next_step):
                     self._closing = next_step
                     self._leaving.set()
@@ -284,8 +265,7 @@ class CallSession:
     async def _flush(self) -> None:
         if self._media is not None:
             await self._media.outbox.flush()
-        if self._provider is not None:
-            await self._provider.flush()
+        await self._providers.flush()
 
     # Alarms and housekeeping
 
@@ -304,8 +284,7 @@ class CallSession:
             await asyncio.sleep(HOUSEKEEPING_S)
             if self._media is not None and not self._media_gone.is_set() and _stalled(self._media):
                 self._feed(StreamLost("stalled"))
-            if self._provider is not None and self._provider.stalled_s() > STALL_LIMIT_S:
-                self._provider_broke(ProviderError("stalled", "the provider does not read", retryable=True))
+            await self._providers.keep_house()
             if self._recording is not None:
                 await self._recording.settle(self._now_ms())
 
@@ -315,13 +294,3 @@ class CallSession:
 
 def _stalled(media: MediaSocket) -> bool:
     return max(media.silent_s(), media.outbox.stalled_s()) > STALL_LIMIT_S or media.outbox.closed
-
-
-def _session_config(start: SessionStart) -> SessionConfig:
-    plan = start.plan
-    return SessionConfig(
-        instructions=plan.instructions,
-        voice=plan.voice,
-        tools=tuple(ToolDefinition(t.name, t.description, t.parameters) for t in plan.tools),
-        history=start.history,
-    )

@@ -134,7 +134,8 @@ async def _running(
     client: aiohttp.ClientSession,
 ) -> AsyncIterator[Service]:
     sealing_key = await asyncio.to_thread(settings.sealing_key)
-    parts = _Parts.make(settings, sealing_key, listener, database, client)
+    prices = await asyncio.to_thread(PriceTable.load, settings.prices_file)
+    parts = _Parts.make(settings, sealing_key, prices, listener, database, client)
     runner = web.AppRunner(parts.application(roles), access_log=None, shutdown_timeout=5.0)
     failure: Exception | None = None
     async with asyncio.TaskGroup() as tasks:
@@ -181,6 +182,7 @@ class _Parts:
         cls,
         settings: Settings,
         sealing_key: bytes,
+        prices: PriceTable,
         listener: socket.socket,
         database: Database,
         client: aiohttp.ClientSession,
@@ -195,7 +197,7 @@ class _Parts:
             bus=bus,
             providers=_providers(settings),
             circuits=Circuits(asyncio.get_running_loop().time),
-            prices=PriceTable.load(settings.prices_file),
+            prices=prices,
             connector=AiohttpConnector(client),
             signatures=SignatureCheck(settings.twilio_auth_token, public_url),
             carrier=_carrier(settings, client),

@@ -101,8 +101,21 @@ class EnergyGate:
         return edges
 
     def _feed_frame(self, frame: bytes, begin_ms: int, end_ms: int) -> tuple[SpeechEdge, ...]:
+        return self.feed_rms(rms(decode(frame)), begin_ms, end_ms)
+
+    def feed_rms(self, level: float, begin_ms: int, end_ms: int) -> tuple[SpeechEdge, ...]:
+        """Take one frame whose level somebody has measured already.
+
+        Args:
+            level: RMS of its samples, 0 to 32768.
+            begin_ms: when it begins, on the stream's clock.
+            end_ms: when it ends.
+
+        Returns:
+            As `feed`.
+        """
         ceased = self.advance(begin_ms)
-        if rms(decode(frame)) < self._min_rms:
+        if level < self._min_rms:
             if not self._speaking:
                 self._loud_from_ms = None
             return ceased + self.advance(end_ms)

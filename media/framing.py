@@ -170,6 +170,12 @@ class PayloadCutter:
         self.clear()
         return [piece] if piece else []
 
+    def take(self) -> str:
+        """Return what is held back as it is, base64 of any length; empty when nothing is."""
+        held = binascii.a2b_base64(self._text) + self._tail
+        self.clear()
+        return _to_base64(held)
+
     def clear(self) -> None:
         """Forget what is held back (barge-in)."""
         self._text, self._tail = "", b""

@@ -85,6 +85,11 @@ class Playback:
         return starts_ms
 
     @property
+    def sent_bytes(self) -> int:
+        """How much has been sent since the last clear."""
+        return self._sent
+
+    @property
     def unmarked_bytes(self) -> int:
         """How much has been sent since the last mark."""
         return self._sent - self._marked
@@ -124,6 +129,15 @@ class Playback:
         heard = self._heard(now_ms)
         played = sum(max(0, min(heard, i.end) - i.start) for i in self._items if i.item_id == item_id)
         return played // BYTES_PER_MS
+
+    def heard_bytes(self, now_ms: float) -> int:
+        """How much of everything sent since the last clear has been heard."""
+        return self._heard(now_ms)
+
+    @property
+    def surely_heard_bytes(self) -> int:
+        """How much of everything sent since the last clear is known to have been heard, from echoes alone."""
+        return self._anchor
 
     def unplayed_ms(self, now_ms: float) -> int:
         """How much queued audio the caller has not heard yet, in ms, rounded up."""

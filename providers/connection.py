@@ -9,19 +9,25 @@ from providers.errors import ProviderError, SocketClosed
 from providers.session import Codec, Command, Event, SessionClosed
 from providers.socket import Connector, Socket
 
-OPEN_TIMEOUT_S = 5.0
+OPEN_TIMEOUT_S = 3.0
+
+KEEP_ALIVE_S = 20.0
+"""A session to which nothing was sent for so long is told that we are still there."""
 
 
 class ProviderSession:
     """One open session. `put` queues, `flush` writes, `events` reads; nothing is decided here."""
 
-    __slots__ = ("_codec", "_encode_audio", "_socket", "capabilities")
+    __slots__ = ("_codec", "_encode_audio", "_fed", "_loop", "_quiet_since_s", "_socket", "capabilities")
 
     def __init__(self, codec: Codec, socket: Socket) -> None:
         self._codec = codec
         self._socket = socket
         self._encode_audio = codec.encode_audio
         self.capabilities = codec.capabilities
+        self._loop = asyncio.get_running_loop()
+        self._fed = True
+        self._quiet_since_s = self._loop.time()
 
     @property
     def unknown(self) -> Counter[str]:
@@ -35,7 +41,18 @@ class ProviderSession:
 
     def put_audio(self, payload: str) -> None:
         """Queue caller audio (base64 of mu-law): the hot path of `put`."""
+        self._fed = True
         self._socket.outbox.put(self._encode_audio(payload))
+
+    def keep_alive(self) -> None:
+        """Queue what keeps a session open that gets no audio; call it every few seconds, then `flush`."""
+        now_s = self._loop.time()
+        if self._fed:
+            self._fed, self._quiet_since_s = False, now_s
+        elif now_s - self._quiet_since_s >= KEEP_ALIVE_S:
+            self._quiet_since_s = now_s
+            for text in self._codec.keep_alive():
+                self._socket.outbox.put(text)
 
     async def flush(self) -> None:
         """Write what is queued."""
@@ -57,7 +74,12 @@ class ProviderSession:
             except SocketClosed as closed:
                 yield (SessionClosed(closed.close_code, closed.reason),)
                 return
-            if events := self._codec.decode(text):
+            events = self._codec.decode(text)
+            if replies := self._codec.replies():
+                for reply in replies:
+                    self._socket.outbox.put(reply)
+                await self._socket.outbox.flush()
+            if events:
                 yield events
 
 

@@ -5,7 +5,7 @@ frozen data, so the call core stays pure and a provider is a pair of functions b
 wire format (see `Codec`). Differences between providers are data in `Capabilities`.
 
 Audio is base64 text of 8 kHz mu-law wherever a session meets the call core. Times inside provider events are
-milliseconds of audio sent to the session.
+milliseconds of audio sent to the session. Item ids are unique within a call.
 """
 
 from collections import Counter
@@ -25,14 +25,21 @@ class Capabilities:
     Attributes:
         name: The provider's name in flows, events and metrics.
         truncates: Understands `Truncate`: its memory of an answer can be cut where the caller cut in.
-        cancels_on_speech: Stops its answer by itself when the caller speaks.
+        cancels_on_speech: Drops its answer by itself when it hears the caller, and says so with
+            `AnswerInterrupted`; otherwise it goes on until `CancelAnswer`.
         native_mulaw: Speaks 8 kHz mu-law on the wire, so audio passes without transcoding.
+        greets: Says `SessionConfig.greeting` by itself as soon as it has opened, unasked.
+        tells_answer_end: Every answer ends with `ResponseEnded`; otherwise silence is all there may be.
+        session_limit_s: How long a session may last, or None where nothing limits it.
     """
 
     name: str
     truncates: bool
     cancels_on_speech: bool
     native_mulaw: bool
+    greets: bool
+    tells_answer_end: bool
+    session_limit_s: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +72,7 @@ TurnDetection = ServerVad | SemanticVad
 
 @dataclass(frozen=True, slots=True)
 class HistoryTurn:
-    """A turn of an earlier session of the same call."""
+    """A turn of the conversation so far; of the agent's, what the caller heard."""
 
     party: Party
     text: str
@@ -77,21 +84,27 @@ class SessionConfig:
 
     Attributes:
         instructions: The system prompt.
-        voice: The provider's name of a voice.
+        voice: The name of a voice; one the provider does not have becomes its default voice.
+        greeting: The agent's exact first words; empty when it has none, or when it continues a call.
         tools: Functions the agent may call.
         turn_detection: How the provider finds the end of a caller's turn.
         language: ISO 639-1 code that helps transcription, or None to detect.
-        history: The conversation so far, when this session continues one.
         model: The provider's model, or None for its default.
+        continues: The session goes on with a conversation: `Remember` is the first command after it opened.
+        resume_handle: What `SessionResumable` gave: the provider itself remembers the conversation.
+        number: Counts the sessions of a call from 1; codecs that name items themselves make them unique by it.
     """
 
     instructions: str
     voice: str
+    greeting: str = ""
     tools: tuple[ToolDefinition, ...] = ()
     turn_detection: TurnDetection = field(default_factory=ServerVad)
     language: str | None = None
-    history: tuple[HistoryTurn, ...] = ()
     model: str | None = None
+    continues: bool = False
+    resume_handle: str | None = None
+    number: int = 1
 
 
 # Commands
@@ -117,23 +130,40 @@ class CommitAudio:
 
 
 @dataclass(frozen=True, slots=True)
+class CancelAnswer:
+    """Stop the answer under way; nothing happens when there is none or it has stopped by itself."""
+
+
+@dataclass(frozen=True, slots=True)
 class Truncate:
-    """Forget what the caller did not hear of an item: keep its first `heard_ms`."""
+    """Forget what the caller did not hear of an item: keep its first `heard_ms`, about `heard_text`."""
 
     item_id: str
     heard_ms: int
+    heard_text: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class AnswerTool:
-    """The result of a tool call, JSON text; `respond` asks the agent to speak about it."""
+    """The result of a tool call, JSON text.
+
+    `respond` asks the agent to speak about it, `instructions` tell how (None: as it likes).
+    """
 
     tool_call_id: str
     output: str
     respond: bool
+    instructions: str | None = None
 
 
-Command = AppendAudio | Respond | CommitAudio | Truncate | AnswerTool
+@dataclass(frozen=True, slots=True)
+class Remember:
+    """What was said before this session took over, oldest first; may be empty. No answer is asked for."""
+
+    turns: tuple[HistoryTurn, ...]
+
+
+Command = AppendAudio | Respond | CommitAudio | CancelAnswer | Truncate | AnswerTool | Remember
 
 # Events
 
@@ -226,16 +256,39 @@ class ResponseStarted:
 
 @dataclass(frozen=True, slots=True)
 class ResponseEnded:
-    """An answer is complete, cancelled or failed; with the usage the provider bills for it."""
+    """An answer is complete, cancelled or failed; nothing more of it follows."""
 
     response_id: str
     status: Literal["completed", "cancelled", "incomplete", "failed"]
-    input_tokens: int
-    output_tokens: int
-    usage: dict[str, int]
     error_code: str | None = None
     error_message: str | None = None
     retryable: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerInterrupted:
+    """The provider heard the caller and dropped its answer by itself; `ResponseEnded` follows if one was on."""
+
+
+@dataclass(frozen=True, slots=True)
+class AgentTextCorrected:
+    """What the provider itself believes was heard of an item it dropped."""
+
+    item_id: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class UsageCounted:
+    """What the provider bills since the last count: add them all up.
+
+    `details` holds counts by name: `{input,output}_{text,audio,image}_tokens`, `input_cached_{text,audio}_tokens`
+    (also contained in the former), `transcription_ms`. Tokens in no detail are in the sums alone.
+    """
+
+    input_tokens: int
+    output_tokens: int
+    details: dict[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,6 +298,27 @@ class ToolRequested:
     tool_call_id: str
     name: str
     arguments: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCancelled:
+    """The agent does not want a tool's result any more."""
+
+    tool_call_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class SessionExpiring:
+    """The provider will close the session in `in_s` seconds."""
+
+    in_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class SessionResumable:
+    """Everything up to now can be continued in another session opened with `handle` (a secret)."""
+
+    handle: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,11 +339,15 @@ class SessionClosed:
     reason: str
 
 
+AboutSession = (
+    SessionOpened | UsageCounted | SessionExpiring | SessionResumable | ErrorReported | SessionClosed
+)
+"""Events that say something about the session rather than about the conversation."""
+
 Event = (
     AgentAudio
     | AgentTextDelta
     | CallerTextDelta
-    | SessionOpened
     | AgentAudioDone
     | AgentText
     | CallerSpeechStarted
@@ -278,9 +356,11 @@ Event = (
     | ItemAdded
     | ResponseStarted
     | ResponseEnded
+    | AnswerInterrupted
+    | AgentTextCorrected
     | ToolRequested
-    | ErrorReported
-    | SessionClosed
+    | ToolCancelled
+    | AboutSession
 )
 
 
@@ -296,6 +376,12 @@ class Codec(Protocol):
 
     def opening(self) -> Sequence[str]:
         """Messages to send as soon as the socket is open."""
+
+    def replies(self) -> Sequence[str]:
+        """Messages the protocol itself demands after what was decoded last (a pong); each is returned once."""
+
+    def keep_alive(self) -> Sequence[str]:
+        """Messages that keep a session open to which nothing has been sent for a while."""
 
     def decode(self, text: str) -> Sequence[Event]:
         """Read one message.

@@ -87,6 +87,19 @@ class ProviderClosed(CallEvent, frozen=True, kw_only=True, tag="provider.closed"
     reason: str
 
 
+class ProviderReplaced(CallEvent, frozen=True, kw_only=True, tag="provider.replaced"):
+    """Another provider session took over the conversation: planned, ahead of a limit, or after a failure.
+
+    `gap_ms` is how long nobody could answer; 0 when the other stood by.
+    """
+
+    provider: str
+    by: str
+    reason: str
+    planned: bool
+    gap_ms: int
+
+
 class StreamStarted(CallEvent, frozen=True, kw_only=True, tag="stream.started"):
     """The carrier's media stream began: the caller is connected; time 0 of the call's clock."""
 
@@ -118,6 +131,13 @@ class BargeIn(CallEvent, frozen=True, kw_only=True, tag="speech.barge_in"):
     heard_ms: int
 
 
+class SpeechIgnored(CallEvent, frozen=True, kw_only=True, tag="speech.ignored"):
+    """A sound made the agent pause, the provider heard no speech in it, and the agent went on where it was."""
+
+    at_ms: int
+    held_ms: int
+
+
 class TranscriptPartial(CallEvent, frozen=True, kw_only=True, tag="transcript.partial"):
     """What a turn reads like so far; the next partial or the final replaces it."""
 
@@ -129,8 +149,9 @@ class TranscriptPartial(CallEvent, frozen=True, kw_only=True, tag="transcript.pa
 class TranscriptFinal(CallEvent, frozen=True, kw_only=True, tag="transcript.final"):
     """One turn in full, in the order spoken.
 
-    `text` is what was said or generated. For the agent `heard_ms` is how much of its audio the caller heard
-    and `interrupted` says that the rest was cut. `missing` is true when the provider could not transcribe.
+    `text` is what was said or generated. For the agent `heard_ms` is how much of its audio the caller heard,
+    `interrupted` says that the rest was cut, and `heard_text` then is what was heard, up to the word the
+    caller cut in at. `missing` is true when the provider could not transcribe.
     """
 
     turn_id: str
@@ -141,6 +162,7 @@ class TranscriptFinal(CallEvent, frozen=True, kw_only=True, tag="transcript.fina
     heard_ms: int | None = None
     interrupted: bool = False
     missing: bool = False
+    heard_text: str | None = None
 
 
 class DigitPressed(CallEvent, frozen=True, kw_only=True, tag="dtmf.received"):
@@ -169,12 +191,20 @@ class ToolFinished(CallEvent, frozen=True, kw_only=True, tag="tool.finished"):
 
 
 class UsageReported(CallEvent, frozen=True, kw_only=True, tag="usage.reported"):
-    """The provider's own count for one response; the sum over the call is what it bills."""
+    """The provider's own count since the last one; the sum over the call is what it bills.
+
+    `cost_cents` is what this count costs by the price table of `prices_as_of`, `call_cost_cents` the call so
+    far; both are null when the table does not know the model.
+    """
 
     provider: str
     input_tokens: int = 0
     output_tokens: int = 0
     details: dict[str, int] = msgspec.field(default_factory=dict)
+    model: str = ""
+    cost_cents: float | None = None
+    call_cost_cents: float | None = None
+    prices_as_of: str | None = None
 
 
 class RecordingFinished(CallEvent, frozen=True, kw_only=True, tag="recording.finished"):
@@ -235,10 +265,12 @@ AnyCallEvent = (
     | ProviderOpened
     | ProviderFailed
     | ProviderClosed
+    | ProviderReplaced
     | StreamStarted
     | StreamEnded
     | SpeechStarted
     | BargeIn
+    | SpeechIgnored
     | TranscriptPartial
     | TranscriptFinal
     | DigitPressed

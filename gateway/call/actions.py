@@ -1,7 +1,7 @@
 """Everything the core can ask of the shell around it, as data."""
 
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 import msgspec
 
@@ -52,12 +52,14 @@ class Ending:
         disposition: One word for how it ended (see `docs/glossary.md`).
         reason: One sentence or code with more detail, or empty.
         duration_ms: Length of the conversation.
+        usage: What the providers counted and what it costs; empty when they counted nothing.
     """
 
     status: Status
     disposition: str
     reason: str
     duration_ms: int
+    usage: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +93,42 @@ class PassAudio:
 
 @dataclass(frozen=True, slots=True)
 class ToProvider:
-    """A command for the provider session."""
+    """A command for the provider session in use."""
 
     command: Command
+
+
+@dataclass(frozen=True, slots=True)
+class OpenSession:
+    """Open a provider session.
+
+    Attributes:
+        number: Names it in `ProviderSaid`, `UseSession` and `CloseSession`.
+        provider: With whom.
+        continues: It goes on with a conversation; otherwise it begins with the greeting.
+        resume_handle: The provider's own memory of the conversation.
+        last_resort: Try even a provider that has failed a lot lately.
+    """
+
+    number: int
+    provider: str
+    continues: bool = False
+    resume_handle: str | None = None
+    last_resort: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class UseSession:
+    """From here on caller audio and commands go to this session."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class CloseSession:
+    """Close a provider session; nothing it says from here on counts."""
+
+    number: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,4 +160,17 @@ class Finish:
     ending: Ending
 
 
-Action = PassAudio | SendAudio | SendMark | Clear | ToProvider | Append | SetTimer | CloseStream | Finish
+Action = (
+    PassAudio
+    | SendAudio
+    | SendMark
+    | Clear
+    | ToProvider
+    | Append
+    | SetTimer
+    | OpenSession
+    | UseSession
+    | CloseSession
+    | CloseStream
+    | Finish
+)

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Literal
 
 from gateway.call.actions import (
@@ -12,9 +13,12 @@ from gateway.call.actions import (
     Ending,
     Finish,
     HangUp,
+    NextStep,
     SetTimer,
     Status,
+    TakeVoicemail,
     ToProvider,
+    TransferTo,
 )
 from gateway.call.inputs import Timer
 from gateway.call.leaving import Leaving
@@ -78,9 +82,16 @@ def leave(
 
 def _cut_off(call: CallState, now_s: float) -> Iterator[Action]:
     """What the caller had heard of the agent's open turns when the stream ended."""
-    cut = call.response_active or call.voice.unplayed_ms(call.stream_ms(now_s)) > 0
+    unplayed = call.voice.holding or call.voice.unplayed_ms(call.stream_ms(now_s)) > 0
     for item_id, heard_ms in call.heard_of_open_turns(now_s).items():
-        yield from append_all(call.transcript.heard(item_id, heard_ms, call.clock_ms(now_s), interrupted=cut))
+        heard = call.transcript.heard(
+            item_id,
+            heard_ms,
+            call.clock_ms(now_s),
+            interrupted=call.response_active or unplayed,
+            sound_ms=call.sound_ms(item_id),
+        )
+        yield from append_all(heard)
 
 
 def finish(call: CallState, now_s: float) -> Iterator[Action]:
@@ -88,27 +99,42 @@ def finish(call: CallState, now_s: float) -> Iterator[Action]:
     if call.phase is Phase.LEFT and call.ending is not None:
         call.phase = Phase.ENDED
         yield from append_all(call.transcript.finish(call.clock_ms(now_s)))
-        yield Finish(call.ending)
+        for session in (call.session, call.standby):
+            if session and (usage := call.cost.count_time(call.prices, session, now_s)):
+                yield Append(usage)
+        yield Finish(replace(call.ending, usage=call.cost.record()))
 
 
-def fail(call: CallState, code: str, now_s: float) -> Iterator[Action]:
-    """The provider cannot go on: the caller hears an apology instead of silence."""
-    call.provider_gone = True
-    call.provider_open = False
-    call.early_audio.clear()
+def give_up(call: CallState, code: str, now_s: float) -> Iterator[Action]:
+    """No provider can go on: the caller gets what the flow falls back on instead of silence."""
+    call.gone = True
+    call.session.opened = False
     yield SetTimer(Timer.OPEN, None)
     match call.phase:
         case Phase.WAITING:
             call.failure = call.failure or code
+        case Phase.TALKING if call.leaving is not None:
+            yield from depart(call, call.leaving, now_s)  # where the agent was going to go
         case Phase.TALKING:
-            yield CloseStream(Apologise())
-            yield from leave(
-                call, now_s, "we_closed", "provider_failed", status="failed", reason=code, wait=False
-            )
+            next_step, disposition, status = _fallback(call)
+            yield CloseStream(next_step)
+            yield from leave(call, now_s, "we_closed", disposition, status=status, reason=code, wait=False)
         case Phase.LEFT:
             yield from finish(call, now_s)
         case Phase.ENDED:
             return
+
+
+def _fallback(call: CallState) -> tuple[NextStep, str, Status]:
+    fallback = call.plan.fallback
+    match fallback.do:
+        case "voicemail":
+            return TakeVoicemail(), "voicemail", "in-progress"
+        case "transfer" if fallback.number_e164 is not None:
+            step = TransferTo(fallback.target or "", fallback.number_e164)
+            return step, "transferred", "in-progress"
+        case _:
+            return Apologise(), "provider_failed", "failed"
 
 
 def depart(call: CallState, leaving: Leaving, now_s: float) -> Iterator[Action]:

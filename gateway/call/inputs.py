@@ -12,11 +12,17 @@ class Timer(StrEnum):
 
     STREAM = "stream"  # the carrier never connected the media stream
     OPEN = "open"  # the provider session is not ready in time
+    STANDBY = "standby"  # the session that stands by is not ready in time
+    RENEW = "renew"  # the provider session nears its limit
     ANSWER = "answer"  # the provider owes an answer
     FAREWELL = "farewell"  # the goodbye takes too long
     TRANSCRIPT = "transcript"  # the provider owes a transcript
     WRAP_UP = "wrap_up"  # last words of a call that is over
     DRAINED = "drained"  # an echo of the last mark is overdue
+    SETTLED = "settled"  # an answer whose end nobody tells has been heard and nothing followed
+    HOLD = "hold"  # the provider does not hear what made us hold the agent's voice
+    FAINT_SPEECH = "faint_speech"  # the provider hears somebody our own ear does not
+    FILLER = "filler"  # the caller has waited in silence while a provider is replaced
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +75,10 @@ class StreamLost:
 
 @dataclass(frozen=True, slots=True)
 class ProviderSaid:
-    """The provider session reported something."""
+    """A provider session reported something; `session` counts the call's sessions from 1."""
 
     event: Event
+    session: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,15 +10,23 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from flows.call_plan import CallPlan
-from gateway.call.actions import Action, Append, Ending
+from gateway.call.actions import Action, Append, Ending, SetTimer, ToProvider
 from gateway.call.agent_voice import AgentVoice
-from gateway.call.inputs import CallerAudio
+from gateway.call.caller_ear import CallerEar
+from gateway.call.cost import Cost
+from gateway.call.inputs import Timer
 from gateway.call.leaving import Leaving
+from gateway.call.sessions import LineUp, Session
 from gateway.call.transcript import Transcript
+from providers.prices import PriceTable
+from providers.session import Command, HistoryTurn, Respond
 from store.call_events import CallEvent, ProviderFailed
 
-EARLY_AUDIO_FRAMES = 500
-"""Caller audio kept while the provider is still opening: 10 s, then the oldest goes."""
+ANSWER_NUDGE_S = 2.5
+"""An answer overdue for so long is asked for again ..."""
+
+ANSWER_LIMIT_S = 4.0
+"""... and from here on the session counts as silent and is replaced."""
 
 
 class Phase(StrEnum):
@@ -37,10 +45,12 @@ class Resumption:
     Attributes:
         clock_ms: Where the call's clock stands.
         turns: How many turns there were.
+        history: What they said.
     """
 
     clock_ms: int
     turns: int
+    history: tuple[HistoryTurn, ...] = ()
 
 
 @dataclass(slots=True)
@@ -49,51 +59,96 @@ class CallState:
 
     Attributes:
         plan: What the call should do.
-        provider: The name of the provider that speaks.
+        line_up: The providers it may use.
+        prices: What their use costs.
         created_s: When the core was made.
         resumption: Set when this continues an interrupted call.
+        session: The provider session that speaks.
+        standby: The one that will take over from it in a pause.
+        sessions: How many there have been.
+        gone: No provider is left.
         started_s: When the media stream started, if it has.
         voice: The agent's voice on its way to the caller.
+        ear: The caller's audio, judged and remembered.
         transcript: The turns not yet released.
-        provider_open: The session is ready.
-        provider_gone: The session cannot be used any more.
-        early_audio: Caller audio from before the session was ready.
-        first_passed_ms: Stream time of the first caller audio the session got: its zero.
+        cost: What the providers counted.
         frames_in: Caller audio messages so far.
         rejected: Carrier messages that could not be used, by reason.
         response_active: The agent is preparing or writing an answer.
         response_spoke: The present answer has made a sound.
+        answering: It began to after the caller's last turn began: it is the answer to it.
         retried: A failed answer has been asked for again.
+        asked: What the agent was last asked to say, until it speaks.
+        answer_due_s: When the session counts as silent; None while it owes nothing.
         nudged: An overdue answer has been asked for again.
+        greeted: The agent has begun to speak.
+        guarding: The greeting may not be interrupted: caller audio waits until it has been heard.
+        held_ms: When the agent's voice was held back, on the stream's clock.
+        unanswered: Caller turns begun since the last one answered.
+        orphans: Of them, those a session left behind: the next one hears them again.
+        replaced: Why and when (stream or not) the session before was lost, until the next one is ready.
+        faint: The provider hears the caller, our own ear does not yet.
+        loud_since_s: When the caller last began to be loud.
+        heard_of_provider_s: When the session last said anything.
         leaving: A goodbye is under way.
         failure: Why the call cannot go on, known before the stream started.
         ending: How the conversation ended, once it has.
     """
 
     plan: CallPlan
-    provider: str
+    line_up: LineUp
+    prices: PriceTable
     created_s: float
+    session: Session
     resumption: Resumption | None = None
+    standby: Session | None = None
+    sessions: int = 1
+    gone: bool = False
     phase: Phase = Phase.WAITING
     started_s: float | None = None
     voice: AgentVoice = field(default_factory=AgentVoice)
+    ear: CallerEar = field(init=False)
     transcript: Transcript = field(init=False)
-    provider_open: bool = False
-    provider_gone: bool = False
-    early_audio: deque[CallerAudio] = field(default_factory=lambda: deque(maxlen=EARLY_AUDIO_FRAMES))
-    first_passed_ms: int | None = None
+    cost: Cost = field(default_factory=Cost)
     frames_in: int = 0
     rejected: Counter[str] = field(default_factory=Counter)
     response_active: bool = False
     response_spoke: bool = False
+    answering: bool = False
     retried: bool = False
+    asked: Respond | None = None
+    answer_due_s: float | None = None
     nudged: bool = False
+    greeted: bool = False
+    guarding: bool = False
+    held_ms: float | None = None
+    unanswered: list[str] = field(default_factory=list)
+    orphans: deque[str] = field(default_factory=deque)
+    replaced: "Replaced | None" = None
+    faint: bool = False
+    loud_since_s: float = 0.0
+    heard_of_provider_s: float = 0.0
     leaving: Leaving | None = None
     failure: str | None = None
     ending: Ending | None = None
 
     def __post_init__(self) -> None:
-        self.transcript = Transcript(first_turn=self.resumption.turns + 1 if self.resumption else 1)
+        earlier = self.resumption.history if self.resumption else ()
+        self.transcript = Transcript(self.resumption.turns + 1 if self.resumption else 1, earlier)
+        interruption = self.plan.interruption
+        self.ear = CallerEar(interruption.threshold_dbfs, interruption.min_speech_ms)
+        greets = bool(self.plan.greeting) and self.resumption is None
+        self.guarding = greets and not self.plan.greeting_interruptible
+
+    @property
+    def provider(self) -> str:
+        """The name of the provider that speaks."""
+        return self.session.provider
+
+    @property
+    def provider_open(self) -> bool:
+        """Whether there is a session that hears us."""
+        return self.session.opened and not self.gone
 
     @property
     def clock_base_ms(self) -> int:
@@ -115,12 +170,16 @@ class CallState:
 
     def caller_ms(self, session_ms: int) -> int:
         """The call's clock for a time the provider session tells in audio it received."""
-        return self.clock_base_ms + (self.first_passed_ms or 0) + session_ms
+        return self.clock_base_ms + (self.session.first_passed_ms or 0) + session_ms
 
     def heard_of_open_turns(self, now_s: float) -> dict[str, int]:
         """How much (ms) was heard of each agent turn neither heard to the end nor cut."""
         stream_ms = self.stream_ms(now_s)
         return {item: self.voice.heard_ms(item, stream_ms) for item in self.transcript.open_agent_items()}
+
+    def sound_ms(self, item_id: str) -> int:
+        """How much of an agent turn's sound has arrived."""
+        return self.voice.received_ms(item_id)
 
     def provider_failed(self, code: str, message: str, *, retryable: bool, fatal: bool) -> Action:
         """The fact that the provider failed."""
@@ -129,6 +188,41 @@ class CallState:
                 provider=self.provider, code=code, message=message, retryable=retryable, fatal=fatal
             )
         )
+
+    def expect_answer(self, now_s: float) -> Iterator[Action]:
+        """The agent owes an answer from now on."""
+        self.answer_due_s = now_s + ANSWER_LIMIT_S
+        self.nudged = False
+        yield SetTimer(Timer.ANSWER, now_s + ANSWER_NUDGE_S)
+
+    def expect_nothing(self) -> Iterator[Action]:
+        """The agent owes nothing."""
+        if self.answer_due_s is not None:
+            self.answer_due_s = None
+            self.nudged = False
+            yield SetTimer(Timer.ANSWER, None)
+
+    def ask(self, command: Command, words: Respond, now_s: float) -> Iterator[Action]:
+        """Ask the agent to speak.
+
+        Args:
+            command: What the session is told.
+            words: What another session would be told, should this one fail before it speaks.
+            now_s: The present.
+        """
+        self.asked = words
+        yield ToProvider(command)
+        yield from self.expect_answer(now_s)
+
+
+@dataclass(frozen=True, slots=True)
+class Replaced:
+    """A session that was lost: whose, why, when, and what it left undone."""
+
+    provider: str
+    reason: str
+    at_s: float
+    broke_off: bool
 
 
 def append_all(events: Iterator[CallEvent]) -> Iterator[Action]:

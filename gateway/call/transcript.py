@@ -6,8 +6,10 @@ caller's turn when its text is known, an agent's turn when its text is known and
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from gateway.call.heard_words import WordClock
+from providers.session import HistoryTurn
 from store.call_events import CallEvent, Party, TranscriptFinal, TranscriptPartial
 
 PARTIAL_INTERVAL_MS = 300
@@ -26,33 +28,61 @@ class _Turn:
     text: str | None = None
     missing: bool = False
     heard_ms: int | None = None
+    sound_ms: int = 0
     interrupted: bool = False
     closed: bool = False  # agent: heard or cut; caller: text known or given up
+    words: WordClock = field(default_factory=WordClock)
+
+    @property
+    def all_text(self) -> str:
+        return (self.text if self.text is not None else self.partial).strip()
+
+    @property
+    def heard_text(self) -> str | None:
+        if self.party == "caller" or not self.interrupted or self.heard_ms is None:
+            return None
+        text = self.text if self.text is not None else self.partial
+        return self.words.words_heard(text, self.heard_ms, self.sound_ms).strip()
+
+    @property
+    def complete(self) -> bool:
+        return self.closed and (self.text is not None or self.interrupted or self.missing)
 
     def final(self, now_ms: int) -> TranscriptFinal:
-        text = self.text if self.text is not None else self.partial
         return TranscriptFinal(
             turn_id=self.turn_id,
             party=self.party,
-            text=text.strip(),
+            text=self.all_text,
             started_ms=self.started_ms,
             ended_ms=self.ended_ms if self.ended_ms is not None else max(now_ms, self.started_ms),
             heard_ms=self.heard_ms if self.party == "agent" else None,
             interrupted=self.interrupted,
             missing=self.missing,
+            heard_text=self.heard_text,
         )
+
+    def remembered(self) -> HistoryTurn:
+        heard = self.heard_text
+        return HistoryTurn(self.party, self.all_text if heard is None else heard)
 
 
 class Transcript:
-    """Turns of one call, in order. Times are milliseconds on the call's clock."""
+    """Turns of one call, in order. Times are milliseconds on the call's clock.
 
-    __slots__ = ("_count", "_ids", "_late", "_turns")
+    Args:
+        first_turn: Number of the first turn.
+        earlier: What was said before, when a call resumes.
+    """
 
-    def __init__(self, first_turn: int = 1) -> None:
+    __slots__ = ("_count", "_earlier", "_ids", "_late", "_said", "_turns")
+
+    def __init__(self, first_turn: int = 1, earlier: tuple[HistoryTurn, ...] = ()) -> None:
         self._count = first_turn - 1
+        self._earlier = earlier
         self._ids: dict[str, str] = {}  # the turn of every item there was, two short strings each
         self._turns: dict[str, _Turn] = {}  # by item, in the order spoken, until released
         self._late: dict[str, _Turn] = {}  # released before their text came
+        self._said: dict[str, HistoryTurn] = {}  # by turn: what was released
 
     def start(self, item_id: str, party: Party, at_ms: int) -> str:
         """A turn takes its place; returns its id. Starting it again changes nothing."""
@@ -61,6 +91,15 @@ class Transcript:
             turn_id = self._ids[item_id] = f"turn_{self._count}"
             self._turns[item_id] = _Turn(turn_id, item_id, party, at_ms)
         return self._ids[item_id]
+
+    def adopt(self, turn_id: str, item_id: str) -> None:
+        """A turn heard before by another session is heard again, as this item: it stays one turn."""
+        self._ids[item_id] = turn_id
+        again = {turn.item_id: turn for turn in self._turns.values()}
+        for turn in again.values():
+            if turn.turn_id == turn_id:
+                turn.item_id, turn.partial = item_id, ""
+        self._turns = {turn.item_id: turn for turn in again.values()}
 
     def turn_id(self, item_id: str) -> str | None:
         """The id of an item's turn, if it ever had one."""
@@ -71,12 +110,22 @@ class Transcript:
         if turn := self._turns.get(item_id):
             turn.ended_ms = max(at_ms, turn.started_ms)
 
-    def delta(self, item_id: str, text: str, now_ms: int) -> Iterator[CallEvent]:
-        """More words of a turn; yields a partial when the last one is old enough."""
+    def delta(self, item_id: str, text: str, now_ms: int, *, sound_ms: int = 0) -> Iterator[CallEvent]:
+        """More words of a turn; yields a partial when the last one is old enough.
+
+        Args:
+            item_id: The item.
+            text: The words.
+            now_ms: The present.
+            sound_ms: How much of the item's sound has arrived before them (an agent's turn).
+        """
         turn = self._turns.get(item_id)
-        if turn is None or turn.text is not None or turn.interrupted:
+        if turn is None or turn.interrupted:
             return
+        turn.words.note(sound_ms, len(turn.partial))
         turn.partial += text
+        if turn.text is not None:
+            return
         if now_ms - turn.partial_at_ms >= PARTIAL_INTERVAL_MS and turn.partial.strip():
             turn.partial_at_ms = now_ms
             yield TranscriptPartial(turn_id=turn.turn_id, party=turn.party, text=turn.partial.strip())
@@ -91,19 +140,50 @@ class Transcript:
             yield from self._release(now_ms)
         elif (late := self._late.pop(item_id, None)) and text is not None:
             late.text, late.missing = text, False
+            self._said[late.turn_id] = late.remembered()
             yield late.final(now_ms)  # replaces the one given up on
 
-    def heard(self, item_id: str, heard_ms: int, now_ms: int, *, interrupted: bool) -> Iterator[CallEvent]:
-        """An agent's turn was heard to its end, or cut; yields finals that are due."""
+    def heard(
+        self, item_id: str, heard_ms: int, now_ms: int, *, interrupted: bool, sound_ms: int = 0
+    ) -> Iterator[CallEvent]:
+        """An agent's turn was heard to its end, or cut after `heard_ms` of `sound_ms`; yields finals due."""
         turn = self._turns.get(item_id)
         if turn and not turn.closed:
             turn.heard_ms, turn.interrupted, turn.closed = heard_ms, interrupted, True
+            turn.sound_ms = max(sound_ms, heard_ms)
             turn.ended_ms = now_ms
+        yield from self._release(now_ms)
+
+    def words_heard(self, item_id: str, heard_ms: int, sound_ms: int) -> str:
+        """The words of an agent's turn, not yet released, that are heard with `heard_ms` of `sound_ms`."""
+        turn = self._turns.get(item_id)
+        if turn is None:
+            return ""
+        text = turn.text if turn.text is not None else turn.partial
+        return turn.words.words_heard(text, heard_ms, sound_ms).strip()
+
+    def break_off(self, now_ms: int) -> Iterator[CallEvent]:
+        """The agent's session is gone: what came of its open turns is all there will be."""
+        for turn in self._turns.values():
+            if turn.party == "agent" and turn.text is None:
+                turn.text = turn.partial
         yield from self._release(now_ms)
 
     def open_agent_items(self) -> list[str]:
         """Items of agent turns neither heard to the end nor cut."""
         return [t.item_id for t in self._turns.values() if t.party == "agent" and not t.closed]
+
+    def history(self, without: tuple[str, ...] = ()) -> tuple[HistoryTurn, ...]:
+        """The conversation so far, oldest first, of the agent's turns what was heard.
+
+        Args:
+            without: Ids of turns to leave out.
+        """
+        open_turns = {turn.turn_id: turn.remembered() for turn in self._turns.values()}
+        turns = {**self._said, **open_turns}
+        return self._earlier + tuple(
+            said for turn_id, said in turns.items() if said.text and turn_id not in without
+        )
 
     def awaits_caller_text(self) -> bool:
         """Whether the words of a caller turn are still to come."""
@@ -131,9 +211,10 @@ class Transcript:
 
     def _release(self, now_ms: int) -> Iterator[CallEvent]:
         for item_id, turn in list(self._turns.items()):
-            if not turn.closed or (turn.text is None and not turn.interrupted and not turn.missing):
+            if not turn.complete:
                 return
             del self._turns[item_id]
             if turn.party == "caller" and turn.text is None:
                 self._late[item_id] = turn
+            self._said[turn.turn_id] = turn.remembered()
             yield turn.final(now_ms)

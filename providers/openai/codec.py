@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from providers.capabilities import CAPABILITIES
 from providers.errors import ProtocolError, ProviderError
 from providers.openai import messages as m
 from providers.session import (
@@ -25,13 +26,14 @@ from providers.session import (
     CallerSpeechStopped,
     CallerText,
     CallerTextDelta,
-    Capabilities,
+    CancelAnswer,
     Command,
     CommitAudio,
     ErrorReported,
     Event,
     HistoryTurn,
     ItemAdded,
+    Remember,
     Respond,
     ResponseEnded,
     ResponseStarted,
@@ -42,8 +44,10 @@ from providers.session import (
     ToolRequested,
     Truncate,
     TurnDetection,
+    UsageCounted,
 )
 from providers.socket import SocketTarget
+from providers.voices import voice_for
 
 DEFAULT_BASE_URL = "https://api.openai.com"
 DEFAULT_MODEL = "gpt-realtime-2.1"
@@ -72,6 +76,9 @@ FATAL_ERRORS = frozenset(
 
 EXPIRED = "session_expired"
 
+HISTORY_ITEM = "hum_history_"
+"""Begins the ids of the items by which a session is told what was said before it."""
+
 _decoder: msgspec.json.Decoder[m.AnyMessage] = msgspec.json.Decoder(m.AnyMessage)
 _type_decoder = msgspec.json.Decoder(m.AnyType)
 
@@ -85,7 +92,7 @@ class OpenAICodec:
         base_url: http(s) base of the API; the socket URL follows from it.
     """
 
-    capabilities = Capabilities(name="openai", truncates=True, cancels_on_speech=True, native_mulaw=True)
+    capabilities = CAPABILITIES["openai"]
 
     def __init__(self, config: SessionConfig, *, api_key: str, base_url: str = DEFAULT_BASE_URL) -> None:
         self._config = config
@@ -103,11 +110,16 @@ class OpenAICodec:
         )
 
     def opening(self) -> Sequence[str]:
-        """See `Codec.opening`: the configuration, then the conversation so far."""
-        return (
-            json.dumps({"type": "session.update", "session": _session(self._config)}),
-            *(json.dumps(_history_item(turn)) for turn in self._config.history),
-        )
+        """See `Codec.opening`."""
+        return (json.dumps({"type": "session.update", "session": _session(self._config)}),)
+
+    def replies(self) -> Sequence[str]:
+        """See `Codec.replies`: this protocol demands none."""
+        return ()
+
+    def keep_alive(self) -> Sequence[str]:
+        """See `Codec.keep_alive`: silence ends no session here."""
+        return ()
 
     def decode(self, text: str) -> Sequence[Event]:
         """See `Codec.decode`."""
@@ -150,8 +162,8 @@ class OpenAICodec:
                 return (CallerSpeechStopped(item_id, at_ms),)
             case m.ItemAdded(item=item):
                 return _item_added(item)
-            case m.TranscriptionCompleted(item_id=item_id, transcript=transcript):
-                return (CallerText(item_id, transcript),)
+            case m.TranscriptionCompleted(item_id=item_id, transcript=transcript, usage=usage):
+                return (CallerText(item_id, transcript), *_transcription_usage(usage))
             case m.TranscriptionFailed(item_id=item_id):
                 return (CallerText(item_id, None),)
             case m.ResponseCreated(response=response):
@@ -163,7 +175,7 @@ class OpenAICodec:
             case m.OutputItemDone(item=item):
                 return _output_item(item)
             case m.ResponseDone(response=finished):
-                return (_response_ended(finished),)
+                return (_response_ended(finished), *_response_usage(finished.usage))
 
     def _session_updated(self, session: m.Session) -> Sequence[Event]:
         audio = session.audio or m.SessionAudio()
@@ -198,12 +210,16 @@ class OpenAICodec:
                 return (json.dumps({"type": "response.create", "response": response}),)
             case CommitAudio():
                 return ('{"type":"input_audio_buffer.commit"}',)
+            case CancelAnswer():
+                return ('{"type":"response.cancel"}',)
             case Truncate():
                 return (json.dumps(_truncation(command)),)
-            case AnswerTool(tool_call_id=call_id, output=output, respond=respond):
+            case AnswerTool(tool_call_id=call_id, output=output, respond=respond, instructions=instructions):
                 item = {"type": "function_call_output", "call_id": call_id, "output": output}
                 created = json.dumps({"type": "conversation.item.create", "item": item})
-                return (created, '{"type":"response.create"}') if respond else (created,)
+                return (created, *self.encode(Respond(instructions))) if respond else (created,)
+            case Remember(turns=turns):
+                return tuple(json.dumps(_history_item(number, turn)) for number, turn in enumerate(turns))
 
     def encode_audio(self, payload: str) -> str:
         """See `Codec.encode_audio`: the base64 text is spliced in as it came."""
@@ -237,7 +253,7 @@ def _session(config: SessionConfig) -> dict[str, Any]:
                 "turn_detection": _turn_detection(config.turn_detection),
                 "transcription": transcription,
             },
-            "output": {"format": {"type": AUDIO_FORMAT}, "voice": config.voice},
+            "output": {"format": {"type": AUDIO_FORMAT}, "voice": voice_for("openai", config.voice)},
         },
         "tools": [
             {"type": "function", "name": t.name, "description": t.description, "parameters": t.parameters}
@@ -248,7 +264,8 @@ def _session(config: SessionConfig) -> dict[str, Any]:
 
 
 def _turn_detection(detection: TurnDetection) -> dict[str, Any]:
-    answer = {"create_response": True, "interrupt_response": True}
+    # We cancel ourselves: what the server takes for speech may be noise, and then the answer goes on.
+    answer = {"create_response": True, "interrupt_response": False}
     match detection:
         case ServerVad(threshold=threshold, prefix_padding_ms=prefix, silence_duration_ms=silence):
             return {
@@ -262,9 +279,10 @@ def _turn_detection(detection: TurnDetection) -> dict[str, Any]:
             return {"type": "semantic_vad", "eagerness": eagerness, **answer}
 
 
-def _history_item(turn: HistoryTurn) -> dict[str, Any]:
+def _history_item(number: int, turn: HistoryTurn) -> dict[str, Any]:
     role, kind = ("user", "input_text") if turn.party == "caller" else ("assistant", "output_text")
-    item = {"type": "message", "role": role, "content": [{"type": kind, "text": turn.text}]}
+    content = [{"type": kind, "text": turn.text}]
+    item = {"id": f"{HISTORY_ITEM}{number}", "type": "message", "role": role, "content": content}
     return {"type": "conversation.item.create", "item": item}
 
 
@@ -273,6 +291,8 @@ def _item_added(item: m.Item) -> Sequence[Event]:
         return ()
     if not item.id:
         raise ProtocolError("conversation.item.added: a message without id")
+    if item.id.startswith(HISTORY_ITEM):
+        return ()
     return (ItemAdded(item.id, "caller" if item.role == "user" else "agent"),)
 
 
@@ -285,21 +305,37 @@ def _output_item(item: m.Item) -> Sequence[Event]:
 
 
 def _response_ended(response: m.FinishedResponse) -> ResponseEnded:
-    usage = response.usage or m.Usage()
-    details: dict[str, int] = {}
-    for side, tokens in (("input", usage.input_token_details), ("output", usage.output_token_details)):
-        for name, count in msgspec.structs.asdict(tokens or m.TokenDetails()).items():
-            if count:
-                details[f"{side}_{name}"] = count
     error = response.status_details.error if response.status_details else None
     code = (error.code or error.type or "unknown_error") if error else None
     return ResponseEnded(
         response.id,
         response.status,
-        usage.input_tokens or 0,
-        usage.output_tokens or 0,
-        details,
         error_code=code,
         error_message=error.message if error else None,
         retryable=code not in FATAL_ERRORS,
     )
+
+
+def _response_usage(usage: m.Usage | None) -> Sequence[Event]:
+    if usage is None or not (usage.input_tokens or usage.output_tokens):
+        return ()
+    details: dict[str, int] = {}
+    for side, tokens in (("input", usage.input_token_details), ("output", usage.output_token_details)):
+        if tokens is None:
+            continue
+        _count(details, side, tokens)
+        if tokens.cached_tokens_details is not None:
+            _count(details, f"{side}_cached", tokens.cached_tokens_details)
+    return (UsageCounted(usage.input_tokens or 0, usage.output_tokens or 0, details),)
+
+
+def _count(details: dict[str, int], side: str, tokens: m.TokenDetails | m.ModalityTokens) -> None:
+    for modality in ("text", "audio", "image"):
+        if count := getattr(tokens, f"{modality}_tokens"):
+            details[f"{side}_{modality}_tokens"] = count
+
+
+def _transcription_usage(usage: m.TranscriptionUsage | None) -> Sequence[Event]:
+    if usage is None or not usage.seconds:
+        return ()
+    return (UsageCounted(0, 0, {"transcription_ms": round(usage.seconds * 1000)}),)

@@ -113,6 +113,13 @@ class TranscriptionDelta(Message, frozen=True, tag="conversation.item.input_audi
     delta: str | None = None
 
 
+class TranscriptionUsage(msgspec.Struct, frozen=True):
+    """What a transcript costs: seconds of audio, or tokens (which are not priced apart here)."""
+
+    type: str | None = None
+    seconds: float | None = None
+
+
 class TranscriptionCompleted(
     Message, frozen=True, tag="conversation.item.input_audio_transcription.completed"
 ):
@@ -120,6 +127,7 @@ class TranscriptionCompleted(
 
     item_id: str
     transcript: str
+    usage: TranscriptionUsage | None = None
 
 
 class TranscriptionFailed(Message, frozen=True, tag="conversation.item.input_audio_transcription.failed"):
@@ -173,12 +181,21 @@ class OutputItemDone(Message, frozen=True, tag="response.output_item.done"):
     item: Item
 
 
-class TokenDetails(msgspec.Struct, frozen=True):
+class ModalityTokens(msgspec.Struct, frozen=True):
     """Tokens by modality."""
 
     text_tokens: int | None = None
     audio_tokens: int | None = None
-    cached_tokens: int | None = None
+    image_tokens: int | None = None
+
+
+class TokenDetails(msgspec.Struct, frozen=True):
+    """Tokens by modality, and how many of them came from the cache."""
+
+    text_tokens: int | None = None
+    audio_tokens: int | None = None
+    image_tokens: int | None = None
+    cached_tokens_details: ModalityTokens | None = None
 
 
 class Usage(msgspec.Struct, frozen=True):

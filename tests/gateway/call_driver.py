@@ -10,7 +10,12 @@ from gateway.call import inputs as i
 from gateway.call.core import CallCore
 from gateway.call.state import Resumption
 from providers import session as p
+from providers.prices import PriceTable
 from store.call_events import CallEvent
+
+PRICES = PriceTable.load(None)
+LOUD, QUIET = 0x2A, 0xFF
+"""Levels of mu-law: speech that nobody overhears, and silence."""
 
 T = TypeVar("T")
 E = TypeVar("E", bound=CallEvent)
@@ -19,7 +24,6 @@ PLAN = CallPlan(
     instructions="Be brief.",
     greeting="Hello, this is Willow Creek Dental.",
     voice="alloy",
-    provider=None,
     tools=(ToolSpec("end_call", "", {}),),
     transfer_targets={"front_desk": "+15550001111"},
     announcement=None,
@@ -35,9 +39,15 @@ def speech(ms: int, level: int = 0x2A) -> str:
 class Driver:
     """A core, a clock, and everything it ever asked for."""
 
-    def __init__(self, plan: CallPlan = PLAN, resumption: Resumption | None = None) -> None:
+    def __init__(
+        self,
+        plan: CallPlan = PLAN,
+        resumption: Resumption | None = None,
+        providers: tuple[str, ...] = ("openai",),
+    ) -> None:
         self.now = 100.0
-        self.core = CallCore(plan, "openai", self.now, resumption)
+        self.core = CallCore(plan, providers, PRICES, self.now, resumption)
+        self.session = 1
         self.actions: list[a.Action] = []
         self.timers: dict[i.Timer, float] = {}
         self._queued: list[tuple[float, str]] = []  # (played at, mark)
@@ -52,17 +62,34 @@ class Driver:
         return actions
 
     def say(self, *events: p.Event) -> list[a.Action]:
-        return [action for event in events for action in self.feed(i.ProviderSaid(event))]
+        return [a for event in events for a in self.feed(i.ProviderSaid(event, self.session))]
 
     def open(self) -> list[a.Action]:
-        return self.say(p.SessionOpened("sess_1", "gpt-realtime-2.1"))
+        """The session asked for last is ready."""
+        self.session = self.of(a.OpenSession)[-1].number
+        return self.say(p.SessionOpened(f"sess_{self.session}", "gpt-realtime-2.1"))
+
+    def sound(self, ms: int, level: int = LOUD) -> list[a.Action]:
+        """The caller makes a sound, frame by frame, in real time."""
+        actions: list[a.Action] = []
+        for _ in range(ms // 20):
+            self.run(0.02)
+            at_ms = round((self.now - 100.0) * 1000) - 20
+            actions += self.feed(i.CallerAudio(speech(20, level), at_ms))
+        return actions
+
+    def cut_in(self, item: str, ms: int = 60) -> list[a.Action]:
+        """The caller speaks so that our ear and the provider's hear it."""
+        actions = self.sound(ms)
+        start = round((self.now - 100.0) * 1000) - ms
+        return actions + self.say(p.CallerSpeechStarted(item, start))
 
     def connect(self) -> list[a.Action]:
         return self.feed(i.StreamStarted("MZ1"))
 
     def answer(self, item: str, text: str, ms: int, *, finished: bool = True) -> list[a.Action]:
         """The provider writes a whole answer at once."""
-        done = [p.ResponseStarted(f"r_{item}"), p.ItemAdded(item, "agent")]
+        done: list[p.Event] = [p.ResponseStarted(f"r_{item}"), p.ItemAdded(item, "agent")]
         done += [p.AgentAudio(item, speech(ms)), p.AgentTextDelta(item, text)]
         if finished:
             done += [p.AgentAudioDone(item), p.AgentText(item, text), ended(item)]
@@ -145,7 +172,7 @@ class Driver:
 
 
 def ended(item: str, status: str = "completed", **fields: object) -> p.ResponseEnded:
-    return p.ResponseEnded(f"r_{item}", status, 10, 5, {}, **fields)  # type: ignore[arg-type]
+    return p.ResponseEnded(f"r_{item}", status, **fields)  # type: ignore[arg-type]
 
 
 def talking(plan: CallPlan = PLAN) -> Driver:

@@ -12,7 +12,7 @@ from gateway.call import inputs as i
 from gateway.call.state import Phase, Resumption
 from providers import session as p
 from store import call_events as e
-from tests.gateway.call_driver import PLAN, Driver, ended, speech, talking
+from tests.gateway.call_driver import LOUD, PLAN, QUIET, Driver, ended, speech, talking
 
 
 def sent_bytes(driver: Driver) -> bytes:
@@ -86,12 +86,24 @@ def test_caller_audio_waits_for_the_session_and_is_passed_in_order() -> None:
 def test_early_audio_is_bounded_and_session_times_follow_the_first_frame_passed() -> None:
     driver = Driver()
     driver.connect()
-    for frame in range(700):
-        driver.feed(i.CallerAudio("AAAA", frame * 20))
+    for frame in range(1700):
+        driver.feed(i.CallerAudio(speech(20), frame * 20))
     driver.open()
-    assert len(driver.of(a.PassAudio)) == 500
+    assert len(driver.of(a.PassAudio)) == 1500
     driver.say(p.CallerSpeechStarted("c1", 40))
     assert driver.events(e.SpeechStarted)[0].at_ms == 200 * 20 + 40
+
+
+def test_of_the_silence_before_the_session_was_ready_only_the_end_is_passed() -> None:
+    driver = Driver()
+    driver.connect()
+    for frame in range(100):
+        driver.feed(i.CallerAudio(speech(20, QUIET if frame < 60 else LOUD), frame * 20))
+    driver.open()
+    passed = [x.payload for x in driver.of(a.PassAudio)]
+    assert passed == [speech(20, QUIET)] * 25 + [speech(20)] * 40
+    driver.say(p.CallerSpeechStarted("c1", 500))
+    assert driver.events(e.SpeechStarted)[0].at_ms == 60 * 20
 
 
 def test_a_turn_is_final_when_it_has_been_heard() -> None:
@@ -158,15 +170,17 @@ def test_barge_in_clears_at_once_and_tells_the_provider_what_was_heard() -> None
     driver = talking()
     driver.answer("a1", "We are open on Saturday from nine to one.", 2400)
     driver.run(1.0)
-    actions = driver.say(p.CallerSpeechStarted("c1", 4000))
+    actions = driver.cut_in("c1")
     kinds = [type(x).__name__ for x in actions]
     assert kinds.index("Clear") < kinds.index("ToProvider")
-    assert driver.of(a.Clear)[0].at_ms == pytest.approx(4000)
+    assert driver.of(a.Clear)[0].at_ms == pytest.approx(4040)
     (truncate,) = [x for x in driver.commands if isinstance(x, p.Truncate)]
     assert truncate.item_id == "a1"
-    assert truncate.heard_ms == pytest.approx(1000, abs=5)
+    assert truncate.heard_ms == pytest.approx(1040, abs=5)
+    assert truncate.heard_text == "We are open on"
     final = driver.events(e.TranscriptFinal)[-1]
     assert (final.interrupted, final.heard_ms) == (True, truncate.heard_ms)
+    assert (final.text, final.heard_text) == ("We are open on Saturday from nine to one.", "We are open on")
     assert driver.events(e.BargeIn)[0].heard_ms == truncate.heard_ms
 
 
@@ -174,7 +188,7 @@ def test_barge_in_works_after_generation_ended_but_not_after_playback_ended() ->
     driver = talking()
     driver.answer("a1", "Yes.", 500)
     driver.run(0.6)
-    driver.say(p.CallerSpeechStarted("c1", 3600))
+    driver.cut_in("c1")
     assert not driver.of(a.Clear)
     assert not [x for x in driver.commands if isinstance(x, p.Truncate)]
 
@@ -183,7 +197,8 @@ def test_late_audio_of_a_cut_answer_is_dropped_and_the_next_answer_is_heard() ->
     driver = talking()
     driver.answer("a1", "We are", 600, finished=False)
     driver.run(0.2)
-    driver.say(p.CallerSpeechStarted("c1", 3200))
+    driver.cut_in("c1")
+    assert p.CancelAnswer() in driver.commands
     before = len(driver.of(a.SendAudio))
     driver.say(p.AgentAudio("a1", speech(600)), p.AgentAudioDone("a1"), ended("a1", "cancelled"))
     assert len(driver.of(a.SendAudio)) == before
@@ -195,8 +210,8 @@ def test_late_audio_of_a_cut_answer_is_dropped_and_the_next_answer_is_heard() ->
 def test_marks_returned_by_a_clear_do_not_count_as_heard() -> None:
     driver = talking()
     driver.answer("a1", "A long answer.", 3000)
-    driver.run(0.5)
-    driver.say(p.CallerSpeechStarted("c1", 3500))
+    driver.run(0.46)
+    driver.cut_in("c1")
     driver.run(1)  # the clear's marks come back
     finals = [x for x in driver.events(e.TranscriptFinal) if x.text == "A long answer."]
     assert [x.heard_ms for x in finals] == [pytest.approx(500, abs=5)]
@@ -206,8 +221,8 @@ def test_an_item_nobody_heard_a_sound_of_is_forgotten_whole() -> None:
     driver = talking()
     driver.say(p.ResponseStarted("r1"), p.ItemAdded("a1", "agent"), p.AgentAudio("a1", speech(1200)))
     driver.say(p.ItemAdded("a2", "agent"), p.AgentAudio("a2", speech(1200)))
-    driver.run(0.3)
-    driver.say(p.CallerSpeechStarted("c1", 3300))
+    driver.run(0.26)
+    driver.cut_in("c1")
     heard = {x.item_id: x.heard_ms for x in driver.commands if isinstance(x, p.Truncate)}
     assert heard["a2"] == 0
     assert heard["a1"] == pytest.approx(300, abs=5)
@@ -246,13 +261,24 @@ def test_digits_and_rejected_messages_are_kept() -> None:
 def test_usage_of_each_answer_is_reported() -> None:
     driver = talking()
     driver.answer("a1", "Yes.", 100)
-    assert [(x.input_tokens, x.output_tokens) for x in driver.events(e.UsageReported)] == [(10, 5)] * 2
+    driver.say(p.UsageCounted(1000, 500, {"input_audio_tokens": 1000, "output_audio_tokens": 500}))
+    driver.say(p.UsageCounted(0, 0, {"transcription_ms": 60_000}))
+    first, second = driver.events(e.UsageReported)
+    assert (first.input_tokens, first.output_tokens, first.provider) == (1000, 500, "openai")
+    # 32 and 64 dollars a million tokens; 0.45 cents a minute of transcription.
+    assert first.cost_cents == first.call_cost_cents == pytest.approx(3.2 + 3.2)
+    assert second.call_cost_cents == pytest.approx(6.85)
+    driver.feed(i.StreamStopped())
+    assert driver.ending is not None
+    assert driver.ending.usage["cost_cents"] == pytest.approx(6.85)
+    assert driver.ending.usage["providers"]["openai"]["input_audio_tokens"] == 1000
 
 
 def test_a_resumed_call_goes_on_with_clock_and_turns() -> None:
-    driver = Driver(resumption=Resumption(clock_ms=60_000, turns=4))
+    driver = Driver(resumption=Resumption(60_000, 4, (p.HistoryTurn("caller", "Hello?"),)))
     driver.open()
-    (respond,) = driver.commands
+    remember, respond = driver.commands
+    assert remember == p.Remember((p.HistoryTurn("caller", "Hello?"),))
     assert isinstance(respond, p.Respond)
     assert "interrupted" in (respond.instructions or "")
     driver.connect()
@@ -267,7 +293,8 @@ def test_a_resumed_call_goes_on_with_clock_and_turns() -> None:
 @given(st.data())
 def test_no_sequence_of_inputs_breaks_the_core(data: st.DataObject) -> None:
     """Whatever comes in whatever order: no exception, one ending at most, nothing to the caller after it."""
-    driver = Driver()
+    providers = data.draw(st.permutations(["openai", "gemini", "elevenlabs"]))
+    driver = Driver(providers=tuple(providers))
     items = st.sampled_from(["i1", "i2", "i3"])
     event = st.one_of(
         st.builds(p.AgentAudio, items, st.integers(1, 400).map(speech)),
@@ -287,14 +314,19 @@ def test_no_sequence_of_inputs_breaks_the_core(data: st.DataObject) -> None:
             st.sampled_from(["end_call", "transfer_call", "take_voicemail", "nonsense"]),
             st.sampled_from(["{}", '{"target":"front_desk"}', "[]", "nonsense", '{"target":5}']),
         ),
-        st.just(p.SessionOpened("s", "m")),
+        st.just(p.SessionOpened("s", "gpt-realtime-2.1")),
+        st.just(p.AnswerInterrupted()),
+        st.builds(p.UsageCounted, st.integers(0, 9), st.integers(0, 9), st.just({})),
+        st.builds(p.SessionExpiring, st.floats(0, 60)),
+        st.just(p.SessionResumable("handle")),
+        st.just(p.ToolCancelled("t1")),
         st.builds(p.ErrorReported, st.just("x"), st.just("x"), st.booleans(), st.booleans()),
         st.builds(p.SessionClosed, st.just(1006), st.just("")),
     )
     happened = st.one_of(
-        event.map(i.ProviderSaid),
-        event.map(i.ProviderSaid),
-        st.builds(i.CallerAudio, st.just("AAAA"), st.integers(0, 9000)),
+        st.builds(i.ProviderSaid, event),
+        st.builds(i.ProviderSaid, event, st.integers(1, 4)),
+        st.builds(i.CallerAudio, st.sampled_from([speech(20), speech(200), "A"]), st.integers(0, 9000)),
         st.builds(i.MarkEchoed, st.sampled_from(["0.1", "0.2", "1.3", "rubbish"])),
         st.builds(i.TimerFired, st.sampled_from(list(i.Timer))),
         st.builds(i.StreamLost, st.just("connection_lost")),

@@ -146,10 +146,7 @@ FAULTS: list[tuple[Moment, FaultAction]] = [
     ("session", SendError(code="insufficient_quota")),
     ("greeting", CloseSocket(1011)),
     ("greeting", ResetConnection()),
-    ("answer", ResetConnection()),
     ("answer", SendError(code="insufficient_quota")),
-    ("answer", Stall()),
-    ("between_turns", CloseSocket(1001)),
 ]
 
 

@@ -2,9 +2,10 @@
 
 import asyncio
 import io
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+import json
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import aiohttp
@@ -13,6 +14,8 @@ from twilio.request_validator import RequestValidator
 from bench.scenarios.agent import AgentScript, CallTool, Fault, Reply, Speak, Turn
 from bench.scenarios.caller import CallerScript, CallerStep, DialOutcome, HangUp, Listen, Say
 from bench.scenarios.clip import Clip
+from bench.simulators.elevenlabs import ElevenLabsConfig, ElevenLabsSimulator
+from bench.simulators.gemini import GeminiConfig, GeminiSimulator
 from bench.simulators.openai import OpenAIConfig, OpenAISimulator
 from bench.simulators.twilio import NumberConfig, TwilioConfig, TwilioSimulator
 from bench.simulators.twilio.call import SimulatedCall
@@ -56,19 +59,31 @@ def agent(*replies: Reply, faults: tuple[Fault, ...] = ()) -> AgentScript:
     return AgentScript(prompted=(Reply((Speak(GREETING),)),) * 3, turns=turns, faults=faults)
 
 
+Provider = OpenAISimulator | GeminiSimulator | ElevenLabsSimulator
+ProviderConfig = OpenAIConfig | GeminiConfig | ElevenLabsConfig
+
+PROVIDERS = ("openai", "gemini", "elevenlabs")
+
+
 @dataclass
 class House:
     """Everything around a call, running."""
 
     service: Service
     twilio: TwilioSimulator
-    openai: OpenAISimulator
+    providers: Mapping[str, Provider]
     org_id: str
     flow_id: str
     number_id: str
     public_url: str
     settings: Settings
     stopped: list[str] = field(default_factory=list)
+
+    @property
+    def openai(self) -> OpenAISimulator:
+        provider = self.providers["openai"]
+        assert isinstance(provider, OpenAISimulator)
+        return provider
 
     async def dial_in(self, script: CallerScript) -> SimulatedCall:
         return await self.twilio.dial_in(NUMBER, script)
@@ -118,37 +133,87 @@ async def house(
     script: AgentScript = CHAT,
     *,
     flow: FlowFields | None = None,
+    providers: Sequence[str] = ("openai",),
+    scripts: Mapping[str, AgentScript] | None = None,
     openai: OpenAIConfig | None = None,
+    gemini: GeminiConfig | None = None,
+    elevenlabs: ElevenLabsConfig | None = None,
     twilio: TwilioConfig | None = None,
     drain_s: float = 0.0,
     openai_key: str = "sk-simulated",
 ) -> AsyncIterator[House]:
-    """Start everything; the flow does not announce the recording unless given one that does."""
-    async with TwilioSimulator(twilio) as carrier, OpenAISimulator(openai, script) as provider:
+    """Start everything; the flow does not announce the recording unless given one that does.
+
+    Args:
+        tmp_path: Where the data lies.
+        script: What each simulated provider plays ...
+        flow: The flow of the number; its providers are `providers` unless it says something else.
+        providers: Which there are, first the one preferred.
+        scripts: ... unless it has one of its own here.
+        openai: Manners of the simulated OpenAI.
+        gemini: Manners of the simulated Gemini.
+        elevenlabs: Manners of the simulated ElevenLabs.
+        twilio: Manners of the simulated carrier.
+        drain_s: How long live calls may go on when the block is left.
+        openai_key: The key the service has.
+    """
+    async with AsyncExitStack() as stack:
+        carrier = await stack.enter_async_context(TwilioSimulator(twilio))
+        configs: dict[str, ProviderConfig | None] = {
+            "openai": openai,
+            "gemini": gemini,
+            "elevenlabs": elevenlabs,
+        }
+        there: dict[str, Provider] = {}
+        for name in providers:
+            plays = (scripts or {}).get(name, script)
+            there[name] = await stack.enter_async_context(simulator(name, configs[name], plays))
+        keys = {name: there[name].config.api_key if name in there else None for name in PROVIDERS}
+        urls = {name: there[name].url if name in there else None for name in PROVIDERS}
         settings = Settings(
             port=0,
             data_dir=tmp_path / "var",
             twilio_account_sid=carrier.config.account_sid,
             twilio_auth_token=carrier.config.auth_token,
             twilio_url=carrier.url,
-            openai_api_key=openai_key,
-            openai_url=provider.url,
+            openai_api_key=openai_key if "openai" in there else None,
+            openai_url=urls["openai"],
+            gemini_api_key=keys["gemini"],
+            gemini_url=urls["gemini"],
+            elevenlabs_api_key=keys["elevenlabs"],
+            elevenlabs_url=urls["elevenlabs"],
         )
-        async with running_service(settings, drain_s=drain_s) as service:
-            yield await _furnish(service, carrier, provider, settings, flow)
+        service = await stack.enter_async_context(running_service(settings, drain_s=drain_s))
+        speech = json.dumps({"providers": list(providers)})
+        wanted = flow or FlowFields(
+            name="Front desk", greeting=GREETING.text, announce_recording=0, transfer_map_json=TRANSFERS
+        )
+        if wanted.speech_json is None:
+            wanted = replace(wanted, speech_json=speech)
+        yield await _furnish(service, carrier, there, settings, wanted)
+
+
+def simulator(name: str, config: ProviderConfig | None, script: AgentScript) -> Provider:
+    """The simulated provider of this name."""
+    match name, config:
+        case "openai", OpenAIConfig() | None:
+            return OpenAISimulator(config, script)
+        case "gemini", GeminiConfig() | None:
+            return GeminiSimulator(config, script)
+        case "elevenlabs", ElevenLabsConfig() | None:
+            return ElevenLabsSimulator(config, script)
+        case _:
+            raise ValueError(f"no simulator for {name} with {config}")
 
 
 async def _furnish(
     service: Service,
     carrier: TwilioSimulator,
-    provider: OpenAISimulator,
+    providers: Mapping[str, Provider],
     settings: Settings,
-    flow: FlowFields | None,
+    wanted: FlowFields,
 ) -> House:
     org = await create_org(service.database, "Willow Creek Dental", "owner@example.com")
-    wanted = flow or FlowFields(
-        name="Front desk", greeting=GREETING.text, announce_recording=0, transfer_map_json=TRANSFERS
-    )
     async with service.database.write() as conn:
         stored = await flows.create_flow(conn, org.org_id, wanted)
         number = await numbers.create_number(
@@ -156,7 +221,7 @@ async def _furnish(
         )
     voice_url = f"{service.public_url}/twilio/voice/{number.id}"
     carrier.add_number(NumberConfig(NUMBER, voice_url=voice_url))
-    return House(service, carrier, provider, org.org_id, stored.id, number.id, service.public_url, settings)
+    return House(service, carrier, providers, org.org_id, stored.id, number.id, service.public_url, settings)
 
 
 TRANSFERS = '{"front_desk": "+15550001111"}'

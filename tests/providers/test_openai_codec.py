@@ -86,7 +86,15 @@ def test_every_type_we_know_has_a_capture_and_is_a_type_of_the_sdk() -> None:
 def test_every_event_of_the_interface_comes_from_a_capture() -> None:
     seen = {event["kind"] for capture in WHOLE for event in capture["events"]}
     # The end of the socket is an event of the session, not of the wire.
-    assert seen == {cls.__name__ for cls in p.Event.__args__} - {"SessionClosed"}
+    never = {
+        "SessionClosed",
+        "AnswerInterrupted",  # we tell it not to interrupt by itself
+        "AgentTextCorrected",
+        "ToolCancelled",
+        "SessionExpiring",  # it ends without a warning
+        "SessionResumable",
+    }
+    assert seen == {cls.__name__ for cls in p.Event.__args__} - never
 
 
 def test_ignored_types_give_nothing_whatever_is_in_them() -> None:
@@ -336,7 +344,7 @@ def test_the_configuration_is_what_the_sdk_would_send(config: p.SessionConfig) -
 
 
 def test_turn_detection_as_configured() -> None:
-    answers = {"create_response": True, "interrupt_response": True}
+    answers = {"create_response": True, "interrupt_response": False}
     (server,) = fresh(p.SessionConfig("", "marin", turn_detection=p.ServerVad(0.9, 250, 1200))).opening()
     assert sent(server)["session"]["audio"]["input"]["turn_detection"] == {
         "type": "server_vad",
@@ -353,20 +361,25 @@ def test_turn_detection_as_configured() -> None:
     }
 
 
-def test_the_conversation_so_far_follows_the_configuration() -> None:
+def test_the_conversation_so_far_as_items_of_our_own() -> None:
     history = (
         p.HistoryTurn("agent", "Willow Creek Dental."),
         p.HistoryTurn("caller", 'Are you "open"?\n'),
         p.HistoryTurn("agent", ""),
     )
-    first, *rest = (sent(text) for text in fresh(p.SessionConfig("", "marin", history=history)).opening())
-    assert first["type"] == "session.update"
-    assert [event["type"] for event in rest] == ["conversation.item.create"] * 3
-    assert [(event["item"]["role"], event["item"]["content"]) for event in rest] == [
+    events = [sent(text) for text in fresh().encode(p.Remember(history))]
+    assert [event["type"] for event in events] == ["conversation.item.create"] * 3
+    assert [event["item"]["id"] for event in events] == [f"hum_history_{n}" for n in range(3)]
+    assert [(event["item"]["role"], event["item"]["content"]) for event in events] == [
         ("assistant", [{"type": "output_text", "text": "Willow Creek Dental."}]),
         ("user", [{"type": "input_text", "text": 'Are you "open"?\n'}]),
         ("assistant", [{"type": "output_text", "text": ""}]),
     ]
+
+
+def test_a_voice_of_another_provider_becomes_our_own() -> None:
+    (update,) = fresh(p.SessionConfig("", "Kore")).opening()
+    assert sent(update)["session"]["audio"]["output"]["voice"] == "marin"
 
 
 @pytest.mark.parametrize(
@@ -378,6 +391,8 @@ def test_the_conversation_so_far_follows_the_configuration() -> None:
         (p.Respond('Say "hi"'), [{"type": "response.create", "response": {"instructions": 'Say "hi"'}}]),
         (p.Respond(""), [{"type": "response.create", "response": {"instructions": ""}}]),
         (p.CommitAudio(), [{"type": "input_audio_buffer.commit"}]),
+        (p.CancelAnswer(), [{"type": "response.cancel"}]),
+        (p.Remember(()), []),
         (
             p.Truncate("item_1", 1),
             [
@@ -408,7 +423,17 @@ def test_the_conversation_so_far_follows_the_configuration() -> None:
                     "type": "conversation.item.create",
                     "item": {"type": "function_call_output", "call_id": "call_1", "output": "é"},
                 },
-                {"type": "response.create"},
+                {"type": "response.create", "response": {}},
+            ],
+        ),
+        (
+            p.AnswerTool("call_1", "{}", respond=True, instructions="Say goodbye."),
+            [
+                {
+                    "type": "conversation.item.create",
+                    "item": {"type": "function_call_output", "call_id": "call_1", "output": "{}"},
+                },
+                {"type": "response.create", "response": {"instructions": "Say goodbye."}},
             ],
         ),
     ],

@@ -1,0 +1,75 @@
+"""What the caller's sound alone says: when it is loud, and which of it has not been answered yet."""
+
+import binascii
+from collections import deque
+
+from gateway.call.inputs import CallerAudio
+from media.energy import EnergyGate, SpeechEdge
+from media.mulaw import BYTES_PER_MS, decode, rms
+
+AUDIBLE_RMS = 104.0
+"""From this level on (-50 dBFS) a frame may hold speech, however soft."""
+
+LEAD_IN_FRAMES = 25
+"""Quiet kept ahead of the first sound: 500 ms, what a provider wants to hear before speech."""
+
+MEMORY_FRAMES = 1_500
+"""Caller audio kept while nothing answers it: 30 s, then the oldest goes."""
+
+
+class CallerEar:
+    """Judges and remembers the caller's audio.
+
+    Args:
+        threshold_dbfs: Level from which a frame counts as speech that may cut the agent off.
+        min_speech_ms: How long it must last.
+    """
+
+    __slots__ = ("_frames", "_gate", "_sounded", "loud_ms")
+
+    def __init__(self, threshold_dbfs: float, min_speech_ms: int) -> None:
+        self._gate = EnergyGate(threshold_dbfs, min_speech_ms)
+        self._frames: deque[CallerAudio] = deque(maxlen=MEMORY_FRAMES)
+        self._sounded = False
+        self.loud_ms = 0
+        """How much speech there was since it last began, by level."""
+
+    @property
+    def speaking(self) -> bool:
+        """Whether the caller is speaking, by level."""
+        return self._gate.speaking
+
+    def hear(self, audio: CallerAudio) -> tuple[SpeechEdge, ...]:
+        """Take a frame; returns where speech began or ceased, usually nothing."""
+        try:
+            frame = binascii.a2b_base64(audio.payload)
+        except binascii.Error:
+            frame = b""  # the carrier's fault; the provider will say what it thinks of it
+        length_ms = len(frame) // BYTES_PER_MS
+        level = rms(decode(frame))
+        self._remember(audio, audible=level >= AUDIBLE_RMS)
+        edges = self._gate.feed_rms(level, audio.timestamp_ms, audio.timestamp_ms + length_ms)
+        if self._gate.speaking:
+            self.loud_ms += length_ms
+        return edges
+
+    def _remember(self, audio: CallerAudio, *, audible: bool) -> None:
+        self._frames.append(audio)
+        if audible:
+            self._sounded = True
+        elif not self._sounded and len(self._frames) > LEAD_IN_FRAMES:
+            self._frames.popleft()
+
+    def begin_speech(self) -> None:
+        """Count `loud_ms` from here."""
+        self.loud_ms = 0
+
+    def answered(self) -> None:
+        """What was said so far has been answered: only the last moment is still worth keeping."""
+        while len(self._frames) > LEAD_IN_FRAMES:
+            self._frames.popleft()
+        self._sounded = self._gate.speaking
+
+    def unanswered(self) -> tuple[CallerAudio, ...]:
+        """The caller's audio nothing has answered yet, oldest first."""
+        return tuple(self._frames)

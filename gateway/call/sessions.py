@@ -1,0 +1,86 @@
+"""The provider sessions of one call: who speaks, who stands by, who comes next."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from providers.session import Capabilities
+
+ATTEMPTS = 2
+"""How often one provider is tried while nothing has answered."""
+
+INCIDENT_LIMIT_S = 10.0
+"""How long a caller is kept waiting for any provider to answer."""
+
+
+@dataclass(slots=True)
+class Session:
+    """One provider session as the core sees it.
+
+    Attributes:
+        number: Counts the call's sessions from 1.
+        capabilities: What its provider can do.
+        asked_s: When it was asked for.
+        continues: It goes on with a conversation.
+        resumed: It was opened with a handle of `SessionResumable`.
+        opened: It is ready to talk.
+        model: What the provider calls it.
+        first_passed_ms: Stream time of the first caller audio it got: its zero.
+        handle: Continues it in another session, as of `handle_turns`.
+        handle_turns: How many turns of the conversation the handle knows.
+        billed_until_s: Up to when its time has been counted.
+    """
+
+    number: int
+    capabilities: Capabilities
+    asked_s: float
+    continues: bool = False
+    resumed: bool = False
+    opened: bool = False
+    model: str = ""
+    first_passed_ms: int | None = None
+    handle: str | None = None
+    handle_turns: int = 0
+    billed_until_s: float | None = None
+
+    @property
+    def provider(self) -> str:
+        """The provider's name."""
+        return self.capabilities.name
+
+
+@dataclass(slots=True)
+class LineUp:
+    """Who is tried, in which order, after a failure.
+
+    Attributes:
+        order: The providers of the call, first the one preferred.
+        incident_s: When the failure being mended began; None while all is well.
+    """
+
+    order: tuple[str, ...]
+    incident_s: float | None = None
+    _attempts: Counter[str] = field(default_factory=Counter)
+
+    def failed(self, provider: str, now_s: float, *, retryable: bool) -> None:
+        """A session of this provider failed; one that no retry can mend is not tried again."""
+        if self.incident_s is None:
+            self.incident_s = now_s
+        self._attempts[provider] = self._attempts[provider] + 1 if retryable else ATTEMPTS
+
+    def mended(self) -> None:
+        """A provider answers: what failed before is forgotten."""
+        self.incident_s = None
+        self._attempts.clear()
+
+    def next_after(self, provider: str, now_s: float) -> str | None:
+        """Who is tried now: the untried in the call's order, then once more those worth it; None when nobody is."""
+        if self.incident_s is not None and now_s - self.incident_s > INCIDENT_LIMIT_S:
+            return None
+        at = self.order.index(provider) + 1 if provider in self.order else 0
+        circle = self.order[at:] + self.order[:at]
+        candidates = [name for name in circle if self._attempts[name] < ATTEMPTS]
+        return min(candidates, key=lambda name: self._attempts[name], default=None)
+
+    def last_resort(self, provider: str) -> bool:
+        """Whether a provider is tried for want of a better one, its circuit open or not."""
+        return self._attempts[provider] == ATTEMPTS - 1
