@@ -14,11 +14,14 @@ import json
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
+import pytest
 import websockets
 from websockets.asyncio.client import ClientConnection
+from websockets.exceptions import ConnectionClosed
 
 from bench.simulators.elevenlabs import ElevenLabsSimulator
 from bench.simulators.elevenlabs.agent_config import CLIENT_EVENTS
+from bench.simulators.elevenlabs.conversation_log import ConversationLog
 from bench.sound import mulaw
 
 NUMBER = (int, float)
@@ -202,3 +205,28 @@ async def connect(
 def talk(simulator: ElevenLabsSimulator, **options: Any) -> contextlib.AbstractAsyncContextManager[Client]:
     """Connect to an agent made for it; `options` are those of `agent`."""
     return connect(simulator, agent(simulator, **options))
+
+
+def log_of(simulator: ElevenLabsSimulator, number: int = 1) -> ConversationLog:
+    """Return what happened in one conversation."""
+    log = simulator.sessions[number - 1]
+    assert isinstance(log, ConversationLog)
+    return log
+
+
+def now() -> float:
+    return asyncio.get_running_loop().time()
+
+
+async def gone(client: Client) -> ConnectionClosed:
+    """Read until the connection is gone, and say how it went."""
+    with pytest.raises(ConnectionClosed) as caught:
+        await client.read_on()
+    return caught.value
+
+
+async def closed(client: Client) -> tuple[int, str]:
+    """Read until the connection is closed, and say with what code and reason."""
+    error = await gone(client)
+    assert error.rcvd is not None
+    return error.rcvd.code, error.rcvd.reason

@@ -4,7 +4,7 @@ import asyncio
 from typing import Any
 
 import pytest
-from websockets.exceptions import ConnectionClosed, InvalidMessage, InvalidStatus
+from websockets.exceptions import InvalidMessage, InvalidStatus
 
 from bench.scenarios.agent import (
     AgentScript,
@@ -27,7 +27,7 @@ from bench.scenarios.agent import (
 from bench.simulators.elevenlabs import ElevenLabsConfig, ElevenLabsSimulator
 from bench.simulators.elevenlabs.conversation import AgentConversation
 from bench.sound import mulaw
-from tests.bench.elevenlabs_client import Client, connect
+from tests.bench.elevenlabs_client import connect, gone, now
 from tests.bench.sounds import clip, noise
 
 pytestmark = pytest.mark.virtual_time
@@ -44,17 +44,6 @@ def simulator(at: Moment, action: FaultAction, **more: Any) -> ElevenLabsSimulat
         faults=(Fault(at, action, **more),),
     )
     return ElevenLabsSimulator(ElevenLabsConfig(), script)
-
-
-def now() -> float:
-    return asyncio.get_running_loop().time()
-
-
-async def closed(client: Client) -> ConnectionClosed:
-    """Read until the connection is gone, and say how it went."""
-    with pytest.raises(ConnectionClosed) as caught:
-        await client.read_on()
-    return caught.value
 
 
 @pytest.mark.parametrize("status", [401, 429, 503])
@@ -117,7 +106,7 @@ async def test_the_quota_is_used_up() -> None:
     quota = SendError("quota_exceeded", None, "This request exceeds your quota limit.", 1008)
     async with simulator("session", quota) as elevenlabs, connect(elevenlabs) as client:
         await client.send(type="conversation_initiation_client_data")
-        error = await closed(client)
+        error = await gone(client)
         (event,) = client.of("error")
         assert (event["code"], event["error_type"]) == (1008, "quota_exceeded")
         assert error.rcvd is not None
@@ -142,7 +131,7 @@ async def test_the_connection_ends_in_mid_speech(
         await client.start()
         if at == "answer":
             await client.speak(UTTERANCE)
-        error = await closed(client)
+        error = await gone(client)
     assert (error.rcvd.code if error.rcvd else None) == code
     responses = client.of("agent_response")
     assert len(responses) == (2 if at == "answer" else 1)
@@ -169,7 +158,7 @@ async def test_the_connection_ends_between_two_turns() -> None:
         while len(client.sound()) < len(GREETING.sound + ANSWER.sound):
             await client.next()
         before = now()
-        error = await closed(client)
+        error = await gone(client)
         assert now() - before == pytest.approx(0.4, abs=0.1)
     assert error.rcvd is not None
     assert (error.rcvd.code, error.rcvd.reason) == (1012, "service restart")
@@ -185,7 +174,7 @@ async def test_only_the_second_turn_fails() -> None:
         await client.read_for(3)
         assert len(client.sound()) == len(GREETING.sound + ANSWER.sound)
         await client.speak(UTTERANCE)
-        await closed(client)
+        await gone(client)
         assert client.of("error")[0]["error_type"] == "llm_error"
 
 
@@ -243,7 +232,7 @@ async def test_only_the_first_sessions_fail() -> None:
         connect(elevenlabs) as client,
     ):
         await client.send(type="conversation_initiation_client_data")
-        await closed(client)
+        await gone(client)
         async with connect(elevenlabs) as client:
             await client.start()
             await client.until("audio")
@@ -255,7 +244,7 @@ async def test_leaving_the_simulator_closes_conversations() -> None:
         client = await context.__aenter__()
         await client.start()
         assert not elevenlabs.sessions[0].ended_by
-    error = await closed(client)
+    error = await gone(client)
     assert error.rcvd is not None
     assert error.rcvd.code == 1001
     await context.__aexit__(None, None, None)
@@ -268,7 +257,7 @@ async def test_a_mistake_of_the_simulator_is_raised(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(AgentConversation, "_begin", crash)
     elevenlabs = await simulator("upgrade", Delay(1)).__aenter__()
     async with connect(elevenlabs) as client:
-        error = await closed(client)
+        error = await gone(client)
         assert error.rcvd is not None
         assert error.rcvd.code == 1011
     with pytest.raises(ExceptionGroup) as caught:

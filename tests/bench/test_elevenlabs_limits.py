@@ -4,23 +4,18 @@ import asyncio
 from typing import Any
 
 import pytest
-from websockets.exceptions import ConnectionClosed
 
 from bench.scenarios.agent import AgentScript, Reply, Speak, Turn
 from bench.simulators.elevenlabs import ElevenLabsConfig, ElevenLabsSimulator
-from bench.simulators.elevenlabs.conversation_log import ConversationLog
 from bench.sound import mulaw
-from tests.bench.elevenlabs_client import Client, agent, connect, talk
-from tests.bench.sounds import clip, noise
+from tests.bench.elevenlabs_client import agent, closed, connect, log_of, now, talk
+from tests.bench.sounds import clip
 
 pytestmark = pytest.mark.virtual_time
 
 GREETING = clip(700, 11, "Willow Creek Dental, how can I help?")
 ANSWER = clip(2000, 12, "Yes, on Saturday we are open from nine to one.")
 GOODBYE = clip(600, 13, "Goodbye and thank you!")
-CALLER = noise(600, 21)
-PAUSE = mulaw.silence(700)
-QUESTION = Turn("Are you open on Saturday?", Reply((Speak(ANSWER),), thinks_ms=100))
 
 
 def script(*turns: Turn, **more: Any) -> AgentScript:
@@ -29,24 +24,6 @@ def script(*turns: Turn, **more: Any) -> AgentScript:
 
 def simulator(played: AgentScript, **options: Any) -> ElevenLabsSimulator:
     return ElevenLabsSimulator(ElevenLabsConfig(**options), played)
-
-
-def log_of(elevenlabs: ElevenLabsSimulator) -> ConversationLog:
-    log = elevenlabs.sessions[0]
-    assert isinstance(log, ConversationLog)
-    return log
-
-
-def now() -> float:
-    return asyncio.get_running_loop().time()
-
-
-async def closed(client: Client) -> tuple[int, str]:
-    """Read until the connection is closed, and say how."""
-    with pytest.raises(ConnectionClosed) as caught:
-        await client.read_on()
-    assert caught.value.rcvd is not None
-    return caught.value.rcvd.code, caught.value.rcvd.reason
 
 
 async def test_the_agent_stirs_a_silent_caller() -> None:

@@ -6,15 +6,14 @@ import json
 from typing import Any
 
 import pytest
-from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.exceptions import InvalidStatus
 
 from bench.scenarios.agent import AgentScript, Reply, Speak, Turn
 from bench.simulators.elevenlabs import ElevenLabsConfig, ElevenLabsSimulator
 from bench.simulators.elevenlabs.agent_config import DEFAULT_CLIENT_EVENTS
-from bench.simulators.elevenlabs.conversation_log import ConversationLog
 from bench.simulators.elevenlabs.resampling import SAMPLE_RATES_HZ, SoundReader, SoundWriter
 from bench.sound import mulaw
-from tests.bench.elevenlabs_client import Client, agent, connect, talk
+from tests.bench.elevenlabs_client import agent, closed, connect, log_of, talk
 from tests.bench.sounds import clip, noise, tone
 
 pytestmark = pytest.mark.virtual_time
@@ -30,20 +29,6 @@ CALLER = noise(600, 21)
 
 def simulator(**options: Any) -> ElevenLabsSimulator:
     return ElevenLabsSimulator(ElevenLabsConfig(**options), SCRIPT)
-
-
-def log_of(elevenlabs: ElevenLabsSimulator, number: int = 1) -> ConversationLog:
-    log = elevenlabs.sessions[number - 1]
-    assert isinstance(log, ConversationLog)
-    return log
-
-
-async def closed(client: Client) -> tuple[int, str]:
-    """Read until the connection is closed, and say how."""
-    with pytest.raises(ConnectionClosed) as caught:
-        await client.read_on()
-    assert caught.value.rcvd is not None
-    return caught.value.rcvd.code, caught.value.rcvd.reason
 
 
 async def signed_url(elevenlabs: ElevenLabsSimulator, agent_id: str, once: bool = False) -> str:

@@ -1,17 +1,14 @@
 """How the simulated agent uses tools."""
 
-import asyncio
 from typing import Any
 
 import pytest
-from websockets.exceptions import ConnectionClosed
 
 from bench.scenarios.agent import AgentScript, CallTool, Reply, Speak, Turn
 from bench.simulators.elevenlabs import ElevenLabsConfig, ElevenLabsSimulator
-from bench.simulators.elevenlabs.conversation_log import ConversationLog
 from bench.simulators.elevenlabs.workspace import Tool
 from bench.sound import mulaw
-from tests.bench.elevenlabs_client import Client, agent, client_tool, connect, talk
+from tests.bench.elevenlabs_client import agent, client_tool, closed, connect, log_of, now, talk
 from tests.bench.sounds import clip, noise
 
 pytestmark = pytest.mark.virtual_time
@@ -30,24 +27,6 @@ def script(*turns: Turn, **more: Any) -> AgentScript:
 
 def simulator(played: AgentScript, **options: Any) -> ElevenLabsSimulator:
     return ElevenLabsSimulator(ElevenLabsConfig(**options), played)
-
-
-def log_of(elevenlabs: ElevenLabsSimulator) -> ConversationLog:
-    log = elevenlabs.sessions[0]
-    assert isinstance(log, ConversationLog)
-    return log
-
-
-def now() -> float:
-    return asyncio.get_running_loop().time()
-
-
-async def closed(client: Client) -> tuple[int, str]:
-    """Read until the connection is closed, and say how."""
-    with pytest.raises(ConnectionClosed) as caught:
-        await client.read_on()
-    assert caught.value.rcvd is not None
-    return caught.value.rcvd.code, caught.value.rcvd.reason
 
 
 async def test_a_client_tool_is_called_and_followed_up() -> None:

@@ -192,7 +192,7 @@ def checked(config: Json) -> Json:
         message, _, path = str(error).partition(" - at `$")
         raise invalid("conversation_config" + path.rstrip("`"), message) from error
     for index, tool in enumerate(config["agent"]["prompt"].get("tools", [])):
-        check_tool(tool, f"conversation_config.agent.prompt.tools.{index}")
+        check_tool(tool, f"conversation_config.agent.prompt.tools[{index}]")
     return config
 
 

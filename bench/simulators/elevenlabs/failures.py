@@ -62,7 +62,8 @@ def invalid(path: str, message: str) -> RestError:
     """A body or a parameter does not validate.
 
     Args:
-        path: dotted, below the body.
+        path: below the body, e.g. `tools[2].name`.
         message: what is wrong.
     """
-    return RestError(422, [{"type": "value_error", "loc": ["body", *path.split(".")], "msg": message}])
+    places = path.replace("[", ".").replace("]", "").split(".")
+    return RestError(422, [{"type": "value_error", "loc": ["body", *places], "msg": message}])

@@ -26,6 +26,7 @@ class Hearing:
         self._reader = SoundReader(settings["asr"]["user_input_audio_format"])
         self._activity = VoiceActivity()
         self._activity.silence_ms = SILENCE_MS[settings["turn"]["turn_eagerness"]]
+        self._scores_voice = "vad_score" in settings["conversation"]["client_events"]
         self._unscored = b""
         self._received_bytes = 0
 
@@ -42,11 +43,12 @@ class Hearing:
         """
         sound = self._reader.read(data)
         self._received_bytes += len(sound)
-        self._unscored += sound
+        if self._scores_voice:
+            self._unscored += sound
         return sound, self._activity.feed(sound)
 
     def scores(self) -> list[float]:
-        """Return how much each 100 ms since the last time sounded like a voice, 0 to 1."""
+        """Return how much each 100 ms since the last time sounded like a voice, 0 to 1, if the client asks."""
         scores = []
         while len(self._unscored) >= _SCORE_BYTES:
             window, self._unscored = self._unscored[:_SCORE_BYTES], self._unscored[_SCORE_BYTES:]
