@@ -2,7 +2,7 @@
 
 The published contract types these fields as strings; what stands in them is ours to define (docs/flows in
 the served OpenAPI document): tools are a list of function definitions, the transfer maps are objects from a
-key to a target, the rest are objects or lists of their own.
+key to a target, `speech_json` is described in `flows.speech`, the rest are objects or lists of their own.
 """
 
 import json
@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from flows.problems import Problem
+from flows.speech import Speech, read_speech
+from flows.speech_check import check_speech
 
 MAX_TEXT = 262_144
 _TOOL_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
@@ -34,12 +36,25 @@ def check_flow(fields: Mapping[str, object]) -> list[Problem]:
     Returns:
         Every problem found, in the order of the fields; empty when all is well.
     """
-    return [
+    problems = [
         problem
         for name, check in _CHECKS.items()
         if isinstance(text := fields.get(name), str)
         for problem in _check_text(name, text, check)
     ]
+    transfers, speech = fields.get("transfer_map_json"), fields.get("speech_json")
+    # What the fields say together can be judged once each is well by itself.
+    if not problems and isinstance(transfers, str) and isinstance(speech, str):
+        problems += check_together(parse_transfer_map(transfers), parse_speech(speech))
+    return problems
+
+
+def check_together(transfer_targets: Mapping[str, str], speech: Speech) -> list[Problem]:
+    """Check what two fields say of each other: that the fallback's target is in the transfer map."""
+    target = speech.fallback.target
+    if target is None or target in transfer_targets:
+        return []
+    return [Problem("speech_json.fallback.target", "is no key of transfer_map_json", "unknown_target")]
 
 
 def parse_transfer_map(text: str) -> dict[str, str]:
@@ -50,6 +65,15 @@ def parse_transfer_map(text: str) -> dict[str, str]:
     """
     value = _parse("transfer_map_json", text, _check_transfer_map)
     return {key: target if isinstance(target, str) else target["number"] for key, target in value.items()}
+
+
+def parse_speech(text: str | None) -> Speech:
+    """Read `speech_json`; None is the default in everything.
+
+    Raises:
+        FlowError: Not what `flows.speech` describes.
+    """
+    return Speech() if text is None else read_speech(_parse("speech_json", text, check_speech))
 
 
 _NO_PARAMETERS: dict[str, Any] = {"type": "object", "properties": {}}
@@ -145,4 +169,5 @@ _CHECKS: dict[str, _Check] = {
     "outcome_schema_json": _check_object,
     "business_hours_json": _check_object_or_list,
     "holidays_json": _check_object_or_list,
+    "speech_json": check_speech,
 }

@@ -1,11 +1,13 @@
 """What the command line changes in the database: orgs, sessions, keys."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from store import api_keys, memberships, orgs, users, web_sessions
 from store.database import Database
 from store.errors import NotFound
 from store.memberships import Role
+from store.orgs import Org
 from store.times import utc_now
 
 
@@ -24,6 +26,29 @@ async def create_org(database: Database, name: str, owner_email: str) -> NewOrg:
         user = await users.ensure_user(conn, owner_email, owner_email.split("@")[0])
         await memberships.add_member(conn, org.id, user.id, "admin")
     return NewOrg(org.id, user.id)
+
+
+async def set_providers(database: Database, org_id: str, providers: Sequence[str]) -> Org:
+    """Say who speaks in an org's calls where the flow does not; no name leaves it to the service.
+
+    Raises:
+        NotFound: No such org.
+    """
+    async with database.write() as conn:
+        return await orgs.set_providers(conn, org_id, providers)
+
+
+async def read_org(database: Database, org_id: str) -> Org:
+    """Return the org.
+
+    Raises:
+        NotFound: No such org.
+    """
+    async with database.read() as conn:
+        org = await orgs.get_org(conn, org_id)
+    if org is None:
+        raise NotFound(f"there is no org {org_id}")
+    return org
 
 
 async def create_session(database: Database, org_id: str, email: str, role: Role | None) -> str:

@@ -11,7 +11,7 @@ COMMANDS = {
     "demo": ("hum.commands.demo", "Watch a phone call: no key, no account, no phone."),
     "bench": ("hum.commands.bench", "Measure calls, codecs and more."),
     "db": ("hum.commands.db", "Migrate, check and back up the database."),
-    "org": ("hum.commands.org", "Create an organization."),
+    "org": ("hum.commands.org", "Create an organization, say who speaks in its calls."),
     "session": ("hum.commands.session", "Sign a person in without a browser."),
     "key": ("hum.commands.key", "Create an API key."),
     "openapi": ("hum.commands.openapi", "Print the OpenAPI document of the control API."),

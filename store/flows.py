@@ -38,6 +38,7 @@ class FlowFields:
     holidays_json: str | None = None
     after_hours_message: str | None = None
     business_hours_enabled: int = 0
+    speech_json: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

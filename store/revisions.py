@@ -5,7 +5,7 @@ A test holds this list equal to the files in `store/migrations/versions`.
 
 from store.errors import SchemaMissing, SchemaNewer
 
-LINEAGE = ("0001",)
+LINEAGE = ("0001", "0002")
 HEAD = LINEAGE[-1]
 
 

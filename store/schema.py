@@ -38,6 +38,7 @@ orgs = Table(
     Column("id", _ID, primary_key=True),
     Column("name", PlainText, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
+    Column("providers", JsonDocument),  # list of names in order; NULL leaves it to the service
 )
 
 users = Table(
@@ -114,6 +115,7 @@ flows = Table(
     Column("business_hours_enabled", Integer, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
+    Column("speech_json", PlainText),
     UniqueConstraint("org_id", "id"),
 )
 

@@ -9,11 +9,11 @@ from control_api.errors import BadInput, Detail, NoSuchThing, PreconditionFailed
 from control_api.fields import Flag, IdPath, Input, NonEmptyText, Output, Text, UtcTime, absent
 from control_api.operation import ApiRequest, operation
 from flows.document import check_flow
+from flows.speech import Provider
 from store import flows, numbers
 from store.errors import Conflict, NotFound
 
 Kind = Literal["inbound", "outbound"]
-Provider = Literal["openai", "gemini", "elevenlabs"]
 
 
 class FlowSettings(Input):
@@ -41,6 +41,11 @@ class FlowSettings(Input):
     holidays_json: Text | None = None
     after_hours_message: Text | None = None
     business_hours_enabled: Flag = absent()
+    speech_json: Text | None = Field(
+        default=None,
+        description="Object: providers, fallback, interruption, greeting_interruptible, language, "
+        "turn_detection, model; see docs/api.md",
+    )
 
 
 class FlowInput(FlowSettings):
@@ -79,6 +84,7 @@ class FlowOut(Output):
     holidays_json: str | None
     after_hours_message: str | None
     business_hours_enabled: int
+    speech_json: str | None
     created_at: UtcTime
     updated_at: UtcTime
 
@@ -111,6 +117,7 @@ async def create_flow(request: ApiRequest, *, body: FlowInput) -> FlowOut:
     """The JSON inside the `*_json` fields is checked; each problem is named with its path."""
     fields = body.given()
     _check_documents(fields)
+    _check_documents(_fields_that_refer(flows.FlowFields(**fields)))
     async with request.services.database.write() as conn:
         await _check_caller_id(conn, request.org_id, fields)
         flow = await flows.create_flow(conn, request.org_id, flows.FlowFields(**fields))
@@ -142,6 +149,7 @@ async def update_flow(request: ApiRequest, *, path: IdPath, body: FlowChanges) -
         if flow is None:
             raise NoSuchThing("flow")
         expected = _expected_version(request.http.headers.getall("If-Match", []), flow.version)
+        _check_documents(_fields_that_refer(flow) | changes)
         await _check_caller_id(conn, request.org_id, changes)
         try:
             flow = await flows.update_flow(conn, request.org_id, path.id, changes, expected)
@@ -173,6 +181,11 @@ def _check_documents(fields: dict[str, Any]) -> None:
     if problems:
         details = [Detail(problem.path, problem.message, problem.code) for problem in problems]
         raise BadInput("The flow is not valid.", details)
+
+
+def _fields_that_refer(flow: flows.FlowFields) -> dict[str, Any]:
+    """The fields that may contradict each other, whether or not they were sent."""
+    return {"transfer_map_json": flow.transfer_map_json, "speech_json": flow.speech_json}
 
 
 async def _check_caller_id(conn: AsyncConnection, org_id: str, fields: dict[str, Any]) -> None:

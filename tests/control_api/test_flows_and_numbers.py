@@ -118,6 +118,12 @@ async def test_of_two_who_edit_the_same_version_one_wins(api_on_both: Api):
         ("tools_json", "[" * 100_000, "tools_json"),
         ("transfer_map_json", '{"desk": "5"}', "transfer_map_json.desk"),
         ("outcome_schema_json", "[]", "outcome_schema_json"),
+        ("speech_json", '{"language": "de", "x": 1}', "speech_json.x"),
+        (
+            "speech_json",
+            '{"fallback": {"do": "transfer", "target": "desk"}}',
+            "speech_json.fallback.target",
+        ),
         ("caller_id_number_id", "num_none", "caller_id_number_id"),
     ],
 )
@@ -128,6 +134,28 @@ async def test_what_is_inside_the_strings_is_checked(api: Api, method: str, fiel
     assert error["details"][0]["path"] == path
     (flow,) = (await api.json("GET", "/api/flows"))["items"]
     assert flow["version"] == 1
+
+
+async def test_what_a_flow_says_about_speech_agrees_with_its_transfer_map_at_all_times(api: Api):
+    speech = '{"providers": ["gemini"], "fallback": {"do": "transfer", "target": "desk"}}'
+    both = NAME | {"speech_json": speech, "transfer_map_json": '{"desk": "+15550001111"}'}
+    made = await api.json("POST", "/api/flows", json=both, status=201)
+    assert made["speech_json"] == speech
+    path = f"/api/flows/{made['id']}"
+    assert await api.json("GET", path) == made
+    error = await api.json("PATCH", path, json=NAME | {"transfer_map_json": "{}"}, status=400)
+    assert error["details"] == [
+        {
+            "path": "speech_json.fallback.target",
+            "message": "is no key of transfer_map_json",
+            "code": "unknown_target",
+        }
+    ]
+    assert await api.json("GET", path) == made
+    kept = await api.json("PATCH", path, json=NAME | {"greeting": "Hi"})
+    assert kept["speech_json"] == speech
+    gone = await api.json("PATCH", path, json=NAME | {"transfer_map_json": "{}", "speech_json": None})
+    assert (gone["speech_json"], gone["transfer_map_json"]) == (None, "{}")
 
 
 async def test_another_orgs_number_is_no_caller_id(api: Api):

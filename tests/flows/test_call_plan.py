@@ -16,6 +16,7 @@ from flows.call_plan import (
     plan_call,
 )
 from flows.document import FlowError
+from flows.speech import EnergyTurns, Fallback, Interruption, Speech
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class Stored:
     voicemail_enabled: int = 0
     announce_recording: int = 0
     transfer_map_json: str = "{}"
+    speech_json: str | None = None
 
 
 FLOW = Stored()
@@ -40,7 +42,7 @@ def test_the_agent_is_told_its_task_and_its_manners() -> None:
     assert plan.instructions.startswith(FLOW.system_prompt + "\n\n")
     assert "end_call" in plan.instructions
     assert "Facts" not in plan.instructions
-    assert (plan.greeting, plan.voice, plan.provider) == ("Hello!", "alloy", "gemini")
+    assert (plan.greeting, plan.voice, plan.providers) == ("Hello!", "alloy", ("gemini",))
 
 
 def test_without_a_prompt_the_manners_remain() -> None:
@@ -75,6 +77,69 @@ def test_the_recording_is_announced_when_the_flow_says_so() -> None:
 def test_a_stored_map_that_cannot_be_read_is_refused() -> None:
     with pytest.raises(FlowError):
         plan_call(replace(FLOW, transfer_map_json='{"a": "555"}'))
+
+
+# ---- speech
+
+
+def test_a_flow_that_says_nothing_about_speech_has_the_defaults() -> None:
+    plan, default = plan_call(FLOW), Speech()
+    assert plan == plan_call(replace(FLOW, speech_json="{}"))
+    assert (plan.providers, plan.models) == ((), {})
+    for name in ("fallback", "interruption", "greeting_interruptible", "language", "turn_detection"):
+        assert getattr(plan, name) == getattr(default, name)
+
+
+def test_what_a_flow_says_about_speech_is_in_the_plan() -> None:
+    text = json.dumps(
+        {
+            "fallback": {"do": "voicemail"},
+            "interruption": {"min_speech_ms": 100},
+            "greeting_interruptible": False,
+            "language": "de",
+            "turn_detection": {"type": "server_vad"},
+            "model": {"openai": "gpt-realtime-2"},
+        }
+    )
+    plan = plan_call(replace(FLOW, speech_json=text))
+    assert plan.fallback == Fallback("voicemail")
+    assert plan.interruption == Interruption(-38.0, 100)
+    assert (plan.greeting_interruptible, plan.language) == (False, "de")
+    assert (plan.turn_detection, plan.models) == (EnergyTurns(), {"openai": "gpt-realtime-2"})
+
+
+@pytest.mark.parametrize(
+    ("speech", "provider", "org", "providers"),
+    [
+        (None, None, [], ()),
+        (None, None, ["gemini", "openai"], ("gemini", "openai")),
+        (None, "openai", [], ("openai",)),
+        (None, "openai", ["gemini", "openai", "elevenlabs"], ("openai", "gemini", "elevenlabs")),
+        ('{"language": "en"}', "openai", ["gemini"], ("openai", "gemini")),
+        ('{"providers": ["elevenlabs"]}', "openai", ["gemini"], ("elevenlabs",)),
+        ('{"providers": ["gemini", "openai"]}', None, [], ("gemini", "openai")),
+    ],
+)
+def test_who_speaks_is_said_by_the_flow_then_by_the_org(
+    speech: str | None, provider: str | None, org: list[str], providers: tuple[str, ...]
+) -> None:
+    flow = replace(FLOW, speech_json=speech, provider=provider)
+    assert plan_call(flow, org_providers=org).providers == providers
+
+
+def test_a_fallback_to_a_person_knows_the_number() -> None:
+    flow = replace(FLOW, speech_json='{"fallback": {"do": "transfer", "target": "billing"}}')
+    plan = plan_call(replace(flow, transfer_map_json=MAP))
+    assert plan.fallback == Fallback("transfer", "billing", "+15557654321")
+    with pytest.raises(FlowError) as caught:
+        plan_call(flow)
+    (problem,) = caught.value.problems
+    assert (problem.path, problem.code) == ("speech_json.fallback.target", "unknown_target")
+
+
+def test_speech_that_cannot_be_read_is_refused() -> None:
+    with pytest.raises(FlowError, match=r"speech_json\.language"):
+        plan_call(replace(FLOW, speech_json='{"language": "English"}'))
 
 
 def facts_in(instructions: str) -> Any:

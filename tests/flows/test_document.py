@@ -11,7 +11,7 @@ from flows.problems import Problem
 
 OBJECTS = ["transfer_map_json", "flow_transfer_map_json", "outcome_schema_json"]
 LISTS_TOO = ["business_hours_json", "holidays_json"]
-FIELDS = ["tools_json", *OBJECTS, *LISTS_TOO]
+FIELDS = ["tools_json", *OBJECTS, *LISTS_TOO, "speech_json"]
 
 
 def where(**fields: object) -> list[tuple[str, str]]:
@@ -82,7 +82,7 @@ def test_the_longest_text_is_read_and_one_longer_is_not(field: str) -> None:
     assert where(**{field: value.ljust(MAX_TEXT + 1)}) == [(field, "too_long")]
 
 
-@pytest.mark.parametrize("field", OBJECTS)
+@pytest.mark.parametrize("field", [*OBJECTS, "speech_json"])
 @pytest.mark.parametrize("text", ["[]", "null", "0", '"text"', "true"])
 def test_fields_that_must_be_objects(field: str, text: str) -> None:
     assert where(**{field: text}) == [(field, "wrong_type")]

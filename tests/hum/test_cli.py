@@ -172,6 +172,29 @@ def test_orgs_and_people_that_are_not_there() -> None:
     assert "org_none" in refused("key", "create", "--org", "org_none", "--role", "admin", "--name", "x")
 
 
+def test_an_orgs_providers_are_set_shown_and_left_to_the_service_again() -> None:
+    org_id = new_org()["org_id"]
+
+    def providers(*args: str) -> object:
+        return json.loads(output("org", "providers", "--org", org_id, *args))
+
+    assert providers() == {"org_id": org_id, "providers": None}
+    in_order = {"org_id": org_id, "providers": ["gemini", "openai"]}
+    assert providers("gemini", "openai", "gemini") == in_order
+    assert providers() == in_order
+    assert providers("--clear") == {"org_id": org_id, "providers": None}
+    assert providers() == {"org_id": org_id, "providers": None}
+
+
+def test_an_org_or_a_provider_that_is_not_there() -> None:
+    org_id = new_org()["org_id"]
+    assert "org_none" in refused("org", "providers", "--org", "org_none", "openai")
+    assert "org_none" in refused("org", "providers", "--org", "org_none")
+    for wrong in (["acme"], ["openai", "--clear"]):
+        assert run("org", "providers", "--org", org_id, *wrong).exit_code == 2
+    assert json.loads(output("org", "providers", "--org", org_id))["providers"] is None
+
+
 @pytest.mark.parametrize("command", ["session", "key"])
 def test_roles_that_are_none_are_refused(command: str) -> None:
     more = ["--email", "o@example.com"] if command == "session" else ["--name", "x"]

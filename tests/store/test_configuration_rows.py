@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from store import flows, idempotency, numbers
+from store import flows, idempotency, numbers, orgs
 from store.bus import Bus
 from store.columns import encode_json, storable
 from store.database import Database
@@ -43,6 +43,31 @@ async def test_a_change_makes_a_new_version(database: Database):
         with pytest.raises(ValueError, match="org_id"):
             await flows.update_flow(conn, org_id, flow.id, {"org_id": "x"})
         assert (await flows.get_flow(conn, org_id, flow.id)).version == 3
+
+
+async def test_what_a_flow_says_about_speech_is_kept_as_it_was_written(database: Database):
+    org_id = await seed_org(database)
+    flow = await make_flow(database, org_id)
+    assert flow.speech_json is None
+    text = '{ "language": "en",  "providers": ["gemini"] }'
+    async with database.write() as conn:
+        changed = await flows.update_flow(conn, org_id, flow.id, {"speech_json": text})
+        assert (changed.speech_json, changed.version) == (text, 2)
+        cleared = await flows.update_flow(conn, org_id, flow.id, {"speech_json": None})
+        assert cleared.speech_json is None
+
+
+async def test_an_org_keeps_the_order_of_its_providers(database: Database):
+    org_id, other = await seed_org(database), await seed_org(database, "Other")
+    async with database.write() as conn:
+        assert (await orgs.get_org(conn, org_id)).providers is None
+        changed = await orgs.set_providers(conn, org_id, ["gemini", "openai"])
+        assert changed.providers == ("gemini", "openai")
+        assert await orgs.get_org(conn, org_id) == changed
+        assert (await orgs.get_org(conn, other)).providers is None
+        assert (await orgs.set_providers(conn, org_id, [])).providers is None
+        with pytest.raises(NotFound, match="org_none"):
+            await orgs.set_providers(conn, "org_none", ["openai"])
 
 
 async def test_of_racing_changes_to_one_version_exactly_one_wins(database: Database):
