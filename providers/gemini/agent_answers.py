@@ -52,7 +52,17 @@ class AgentAnswers:
         prefix: Begins the ids of answers and their items.
     """
 
-    __slots__ = ("_answer", "_count", "_cut", "_early_words", "_mime_type", "_prefix", "_sound", "owed")
+    __slots__ = (
+        "_answer",
+        "_count",
+        "_cut",
+        "_early_words",
+        "_mime_type",
+        "_prefix",
+        "_sound",
+        "owed",
+        "playing",
+    )
 
     def __init__(self, prefix: str) -> None:
         self._prefix = prefix
@@ -64,6 +74,8 @@ class AgentAnswers:
         self._sound = ToMulaw(OUTPUT_HZ)
         self.owed = False
         """Whether an answer has begun whose `turnComplete` has not come."""
+        self.playing = False
+        """Whether such an answer has not been interrupted: any speech would have done it."""
 
     @property
     def on(self) -> bool:
@@ -127,6 +139,7 @@ class AgentAnswers:
         """The provider dropped its answer, if there was one: what is left of it is not heard."""
         yield AnswerInterrupted()
         self._early_words.clear()
+        self.playing = False
         if answer := self._answer:
             self._cut = True
             yield from self._end_item(answer, heard=False)
@@ -147,7 +160,7 @@ class AgentAnswers:
         else:
             yield from self.ended()
         self._early_words.clear()  # words without a sound: they came behind their answer's end
-        self._cut = self.owed = False
+        self._cut = self.owed = self.playing = False
 
     def _failed(self, reason: str) -> Iterator[Event]:
         answer = self._answer
@@ -163,7 +176,7 @@ class AgentAnswers:
 
     def _next_response(self) -> str:
         self._count += 1
-        self.owed = True
+        self.owed = self.playing = True
         return f"{self._prefix}.r{self._count}"
 
     def _end_item(self, answer: _Answer, *, heard: bool) -> Iterator[Event]:

@@ -1,11 +1,15 @@
 """The caller's turns in a Gemini Live session, which tells of them in passing or not at all.
 
 A turn begins when the provider says that it hears the caller (`voiceActivity`; older models never do), or
-else with the first words or the interruption they cause. It ends when the provider says so, when its words
-are marked as finished, or when an answer to it begins. Words come in no promised order with the rest, and not
-every model marks the last of them: a turn's text is complete when it is marked, when there are words and the
-answer to them has ended, or when the provider's turn is over or the caller's next one begins. It is None when
-there are no words by then. What comes later is lost.
+else with its first words, with the interruption it causes, or at the latest with an answer that nothing else
+asked for. It ends when the provider says so, when its words are marked as finished, or when an answer to it
+begins. Words come in no promised order with the rest, and not every model marks the last of them: a turn's
+text is complete when it is marked, when there are words and the answer to them has ended, or when the
+provider's turn is over or the caller's next one begins. It is None when there are no words by then.
+
+Words that come later are lost where the provider tells of turns. Elsewhere they would look like speech that
+cuts in, so while an answer is on or being played, and has not been interrupted, they wait for the turn that
+follows.
 
 Source: google-genai 3.4 `types.LiveServerContent` ("doesn't imply any ordering"); googleapis/js-genai #1429
 (`finished` not set).
@@ -37,12 +41,14 @@ class CallerTurns:
         prefix: Begins the ids of the turns' items.
     """
 
-    __slots__ = ("_count", "_prefix", "_turn", "signalled")
+    __slots__ = ("_count", "_early_words", "_prefix", "_spoke", "_turn", "signalled")
 
     def __init__(self, prefix: str) -> None:
         self._prefix = prefix
         self._count = 0
         self._turn: _Turn | None = None
+        self._early_words: list[str] = []
+        self._spoke = False  # since the last answer began
         self.signalled = False
         """Whether this model tells when the caller begins and ends to speak."""
 
@@ -53,8 +59,12 @@ class CallerTurns:
                 return
             yield from self._complete(self._turn)
         self._count += 1
+        self._spoke = True
         self._turn = _Turn(f"{self._prefix}.c{self._count}")
         yield CallerSpeechStarted(self._turn.item_id, at_ms)
+        early, self._early_words = self._early_words, []
+        for text in early:
+            yield from self._add(self._turn, text)
 
     def stop(self, at_ms: int) -> Iterator[Event]:
         """The caller is heard no more."""
@@ -72,29 +82,35 @@ class CallerTurns:
         Args:
             text: The next words; may be empty.
             finished: Whether they are marked as the last ones.
-            answering: Whether an answer is on: then words that open a turn come late, and it is over.
+            answering: Whether an answer is on or being played that nothing has interrupted.
             at_ms: The time.
         """
-        turn = self._turn
-        if turn is None:
-            if self.signalled or not text:  # what comes after a turn's text is complete opens no other
+        if self._turn is None:
+            if self.signalled or not text:
+                return
+            if answering:
+                self._early_words.append(text)
                 return
             yield from self.start(at_ms)
-            if answering:
-                yield from self.answered(at_ms)
-            yield from self.words(text, finished=finished, answering=answering, at_ms=at_ms)
-            return
-        if text:
-            turn.words.append(text)
-            yield CallerTextDelta(turn.item_id, text)
-        turn.finished = finished
-        if finished and turn.stopped:
-            yield from self._complete(turn)
-        elif finished and not self.signalled:
-            yield from self.stop(at_ms)
+        if turn := self._turn:
+            if text:
+                yield from self._add(turn, text)
+            turn.finished = finished
+            if finished and turn.stopped:
+                yield from self._complete(turn)
+            elif finished and not self.signalled:
+                yield from self.stop(at_ms)
 
-    def answered(self, at_ms: int) -> Iterator[Event]:
-        """An answer begins: the turn before it is over."""
+    def answered(self, at_ms: int, *, asked: bool) -> Iterator[Event]:
+        """An answer begins: the turn before it is over.
+
+        Args:
+            at_ms: The time.
+            asked: Whether it was asked for by anything but the caller's speech.
+        """
+        if not (self._spoke or asked or self.signalled):
+            yield from self.start(at_ms)
+        self._spoke = False
         if self._turn is not None:
             self._turn.answered = True
         yield from self.stop(at_ms)
@@ -113,6 +129,10 @@ class CallerTurns:
         turn = self._turn
         if turn is not None and (turn.answered or (unanswered and turn.stopped)):
             yield from self._complete(turn)
+
+    def _add(self, turn: _Turn, text: str) -> Iterator[Event]:
+        turn.words.append(text)
+        yield CallerTextDelta(turn.item_id, text)
 
     def _complete(self, turn: _Turn) -> Iterator[Event]:
         self._turn = None

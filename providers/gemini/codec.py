@@ -86,7 +86,7 @@ class GeminiCodec:
         self._agent = AgentAnswers(prefix)
         self._to_pcm = ToPcm(INPUT_HZ)
         self._sent_bytes = 0
-        self._prompted = False  # what is interrupted next is interrupted by us
+        self._asked = False  # the next answer, or interruption, is our doing and not the caller's
         self._tools: dict[str, str] = {}  # names by id, of the calls whose results are awaited
         self.unknown: Counter[str] = Counter()
 
@@ -138,7 +138,7 @@ class GeminiCodec:
         if content.interrupted:
             yield from self._interrupted()
         if heard := content.input_transcription:
-            finished, answering = bool(heard.finished), self._agent.on
+            finished, answering = bool(heard.finished), self._agent.playing
             yield from self._caller.words(
                 heard.text or "", finished=finished, answering=answering, at_ms=self._sent_ms
             )
@@ -159,17 +159,16 @@ class GeminiCodec:
     def _interrupted(self) -> Iterator[Event]:
         # Without an answer under way it may be the rest of one that is being played, or nothing at all
         # (googleapis/python-genai #2333): no reason to believe that the caller speaks.
-        if self._agent.on and not self._caller.signalled and not self._prompted:
+        if self._agent.on and not self._caller.signalled and not self._asked:
             yield from self._caller.start(self._sent_ms)
-        self._prompted = False
         yield from self._agent.interrupted()
 
     def _audio(self, parts: Sequence[m.Part]) -> Iterator[Event]:
         for part in parts:
             if (sound := part.inline_data) and sound.data:
                 if not self._agent.on and not self._agent.cut:
-                    self._prompted = False
-                    yield from self._caller.answered(self._sent_ms)
+                    yield from self._caller.answered(self._sent_ms, asked=self._asked)
+                    self._asked = False
                 yield from self._agent.audio(sound.data, sound.mime_type)
 
     def _tool_call(self, tool_call: m.ToolCall) -> Iterator[Event]:
@@ -177,7 +176,9 @@ class GeminiCodec:
         if not calls:
             return
         self._tools.update((call.tool_call_id, call.name) for call in calls)
-        yield from self._caller.answered(self._sent_ms)
+        if not self._agent.on:
+            yield from self._caller.answered(self._sent_ms, asked=self._asked)
+        self._asked = True  # the model speaks about the result, or goes on without waiting for it
         yield from self._caller.answer_ended()
         yield from self._agent.tools(calls)
 
@@ -227,7 +228,7 @@ class GeminiCodec:
             case AppendAudio(payload=payload):
                 return (self.encode_audio(payload),)
             case Respond(instructions=instructions):
-                self._prompted = self._agent.on
+                self._asked = True
                 return (_prompt(instructions or SPEAK_NOW),)
             case CommitAudio() | CancelAnswer() | Truncate():
                 return ()

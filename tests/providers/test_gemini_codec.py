@@ -84,6 +84,8 @@ def test_a_whole_session(session: list[Json]) -> None:
     for capture in session:
         if "voiceActivity" in capture["text"] or "inputTranscription" in capture["text"]:
             codec.encode_audio(FRAME)
+        if "asked" in capture:
+            codec.encode(p.Respond())
         events = [{"kind": type(event).__name__, **asdict(event)} for event in codec.decode(capture["text"])]
         assert events == capture["events"], capture["text"]
     assert not codec.unknown
@@ -209,7 +211,7 @@ def test_the_sound_we_expect(mime: str | None) -> None:
 
 
 def test_another_rate_is_converted() -> None:
-    (_, spoken) = opened().decode(sound(bytes(480), "audio/pcm;rate=16000"))
+    *_, spoken = opened().decode(sound(bytes(480), "audio/pcm;rate=16000"))
     assert isinstance(spoken, p.AgentAudio)
     assert len(base64.b64decode(spoken.payload)) == 120
 
@@ -326,6 +328,40 @@ def test_what_we_interrupt_ourselves_is_no_turn_of_the_callers() -> None:
     codec.decode(DONE)
     codec.decode(sound())
     assert kinds(codec.decode(content(interrupted=True)))[:2] == ["CallerSpeechStarted", "AnswerInterrupted"]
+
+
+def test_an_answer_nobody_asked_for_answers_a_turn_not_told() -> None:
+    codec = opened()
+    started, stopped, answer, _ = codec.decode(sound())
+    assert (started, stopped) == (p.CallerSpeechStarted("g1.c1", 0), p.CallerSpeechStopped("g1.c1", 0))
+    assert answer == p.ResponseStarted("g1.r1")
+    tool = '{"toolCall":{"functionCalls":[{"id":"fc-1","name":"look_up"}]}}'
+    assert kinds(opened().decode(tool))[:3] == [
+        "CallerSpeechStarted",
+        "CallerSpeechStopped",
+        "ResponseStarted",
+    ]
+    codec = opened()
+    codec.encode(p.Respond())
+    for text in (tool, sound()):  # what is said about a result, or beside it, is no answer to another turn
+        assert "CallerSpeechStarted" not in kinds(codec.decode(text))
+
+
+def test_words_during_an_answer_that_goes_on_are_no_speech_that_cuts_in() -> None:
+    codec = opened()
+    codec.encode(p.Respond())
+    codec.decode(sound())
+    late = content(inputTranscription={"text": " Hello?", "finished": True})
+    assert not codec.decode(late)
+    codec.decode(content(generationComplete=True))
+    assert not codec.decode(late)
+    codec.decode(content(interrupted=True))
+    assert list(codec.decode(content(inputTranscription={"text": " Stop."}))) == [
+        p.CallerSpeechStarted("g1.c1", 0),
+        p.CallerTextDelta("g1.c1", " Hello?"),
+        p.CallerTextDelta("g1.c1", " Hello?"),
+        p.CallerTextDelta("g1.c1", " Stop."),
+    ]
 
 
 def test_an_offset_ahead_of_what_was_sent_is_not_believed() -> None:

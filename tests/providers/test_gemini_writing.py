@@ -11,6 +11,7 @@ from google.genai.client import Client
 from pydantic import BaseModel
 
 from providers import session as p
+from providers.directory import Access, ProviderDirectory
 from providers.gemini.codec import SPEAK_NOW, STAY_SILENT, GeminiCodec
 from providers.voices import GEMINI_VOICES, OPENAI_VOICES
 
@@ -264,3 +265,14 @@ def test_where_to_connect(base_url: str, host: str) -> None:
     )
     assert target.headers == {"x-goog-api-key": "secret-key"}
     assert "secret-key" not in repr(target)
+
+
+@pytest.mark.parametrize(
+    ("base_url", "host"),
+    [(None, "wss://generativelanguage.googleapis.com/ws/"), ("http://127.0.0.1:1", "ws://127.0.0.1:1/ws/")],
+)
+async def test_the_directory_knows_how_to_reach_it(base_url: str | None, host: str) -> None:
+    codec = await ProviderDirectory({"gemini": Access("secret-key", base_url)}).codec("gemini", CONFIG)
+    assert codec.capabilities.name == "gemini"
+    assert codec.target().url.startswith(host)
+    assert codec.target().headers == {"x-goog-api-key": "secret-key"}
