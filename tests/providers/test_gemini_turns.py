@@ -146,6 +146,29 @@ def test_words_during_an_answer_that_goes_on_are_no_speech_that_cuts_in() -> Non
     ]
 
 
+def test_words_behind_the_end_of_their_answer_are_not_the_next_ones() -> None:
+    codec = opened()
+    for text in (
+        sound(),
+        content(generationComplete=True),
+        content(outputTranscription={"text": "late"}),
+        DONE,
+    ):
+        codec.decode(text)
+    assert "AgentTextDelta" not in kinds(codec.decode(sound()))
+
+
+def test_words_marked_as_the_last_are_not_when_others_follow_before_the_turn_is_over() -> None:
+    codec = opened()
+    last = content(inputTranscription={"text": "One.", "finished": True})
+    for text in (START, last, content(inputTranscription={"text": " Two"})):
+        assert "CallerText" not in kinds(codec.decode(text))
+    assert kinds(codec.decode(STOP)) == ["CallerSpeechStopped"]
+    assert codec.decode(content(inputTranscription={"finished": True}))[-1] == p.CallerText(
+        "g1.c1", "One. Two"
+    )
+
+
 def test_an_offset_ahead_of_what_was_sent_is_not_believed() -> None:
     codec = opened()
     codec.encode_audio(FRAME)
