@@ -1,5 +1,6 @@
 """Which providers this service can speak with, and how to reach each."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -68,7 +69,9 @@ class ProviderDirectory:
         match name:
             case "openai":
                 base_url = access.base_url or openai.DEFAULT_BASE_URL
-                return openai.OpenAICodec(config, api_key=access.api_key, base_url=base_url)
+                return openai.OpenAICodec(
+                    config, api_key=access.api_key, base_url=base_url, asked_at_s=time.time()
+                )
             case "gemini":
                 base_url = access.base_url or gemini.DEFAULT_BASE_URL
                 return gemini.GeminiCodec(config, api_key=access.api_key, base_url=base_url)

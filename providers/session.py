@@ -170,10 +170,15 @@ Command = AppendAudio | Respond | CommitAudio | CancelAnswer | Truncate | Answer
 
 @dataclass(frozen=True, slots=True)
 class SessionOpened:
-    """The session is configured, with the audio formats we asked for, and ready to talk."""
+    """The session is configured, with the audio formats we asked for, and ready to talk.
+
+    `lasts_s` is how long it will have lasted, from when it was asked for, when its provider ends it; None where
+    the provider does not say.
+    """
 
     session_id: str
     model: str
+    lasts_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

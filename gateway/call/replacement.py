@@ -25,9 +25,6 @@ OPEN_LIMIT_S = 3.0
 FILLER_AFTER_S = 0.7
 FILLER_EVERY_S = 2.0
 
-RENEW_AHEAD = 0.1
-"""The part of a session's limit that is left when the next one is opened: 6 minutes of an hour."""
-
 RENEW_RETRY_S = 15.0
 """When standing by failed, it is tried again so much later."""
 
@@ -72,6 +69,7 @@ def _note_opened(session: Session, opened: p.SessionOpened, now_s: float) -> Ite
     session.opened = True
     session.model = opened.model
     session.billed_until_s = now_s
+    session.told_to_last(opened.lasts_s)
     yield Append(
         ProviderOpened(
             provider=session.provider,
@@ -91,8 +89,7 @@ def _begin(call: CallState, now_s: float) -> Iterator[Action]:
         yield ToProvider(p.Remember(call.transcript.history(tuple(call.unanswered))[known:]))
     call.orphans.clear()
     call.orphans.extend(call.unanswered)
-    if limit_s := session.capabilities.session_limit_s:
-        yield SetTimer(Timer.RENEW, now_s + limit_s * (1 - RENEW_AHEAD))
+    yield SetTimer(Timer.RENEW, session.renew_at_s)
     if replaced is not None:
         gap_ms = round((now_s - replaced.at_s) * 1000)
         yield _replaced(call, replaced.provider, replaced.reason, planned=False, gap_ms=gap_ms)

@@ -8,6 +8,12 @@ from providers.session import Capabilities
 ATTEMPTS = 2
 """How often one provider is tried while nothing has answered."""
 
+RENEW_AHEAD = 0.1
+"""The part of a session's life that is left when the next one is opened: 6 minutes of an hour."""
+
+SHORTEST_LIFE_S = 30.0
+"""A session said to last less than this has a provider whose clock is not ours: its usual limit counts."""
+
 INCIDENT_LIMIT_S = 10.0
 """How long a caller is kept waiting for any provider to answer."""
 
@@ -28,6 +34,7 @@ class Session:
         handle: Continues it in another session, as of `handle_turns`.
         handle_turns: How many turns of the conversation the handle knows.
         billed_until_s: Up to when its time has been counted.
+        lasts_s: How long it may last from `asked_s`, or None where nothing limits it.
     """
 
     number: int
@@ -41,6 +48,20 @@ class Session:
     handle: str | None = None
     handle_turns: int = 0
     billed_until_s: float | None = None
+    lasts_s: float | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.lasts_s = self.capabilities.session_limit_s
+
+    def told_to_last(self, lasts_s: float | None) -> None:
+        """Its provider says how long it will last: it may be less than usual, never more."""
+        if lasts_s is not None and lasts_s >= SHORTEST_LIFE_S:
+            self.lasts_s = lasts_s if self.lasts_s is None else min(self.lasts_s, lasts_s)
+
+    @property
+    def renew_at_s(self) -> float | None:
+        """When another is to be opened in its place."""
+        return None if self.lasts_s is None else self.asked_s + self.lasts_s * (1 - RENEW_AHEAD)
 
     @property
     def provider(self) -> str:

@@ -90,12 +90,21 @@ class OpenAICodec:
         config: What the session is told before the first word.
         api_key: The secret that opens the socket.
         base_url: http(s) base of the API; the socket URL follows from it.
+        asked_at_s: When the session is asked for, as Unix time: the server tells its end as such.
     """
 
     capabilities = CAPABILITIES["openai"]
 
-    def __init__(self, config: SessionConfig, *, api_key: str, base_url: str = DEFAULT_BASE_URL) -> None:
+    def __init__(
+        self,
+        config: SessionConfig,
+        *,
+        api_key: str,
+        base_url: str = DEFAULT_BASE_URL,
+        asked_at_s: float | None = None,
+    ) -> None:
         self._config = config
+        self._asked_at_s = asked_at_s
         self._api_key = api_key
         self._base_url = base_url.rstrip("/")
         self._model = config.model or DEFAULT_MODEL
@@ -190,7 +199,12 @@ class OpenAICodec:
         if self._opened:
             return ()
         self._opened = True
-        return (SessionOpened(session.id or "", session.model or self._model),)
+        return (SessionOpened(session.id or "", session.model or self._model, self._lasts_s(session)),)
+
+    def _lasts_s(self, session: m.Session) -> float | None:
+        if session.expires_at is None or self._asked_at_s is None:
+            return None
+        return session.expires_at - self._asked_at_s
 
     def _error(self, detail: m.ErrorDetail) -> Sequence[Event]:
         code = detail.code or detail.type or "unknown_error"

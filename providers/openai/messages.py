@@ -45,6 +45,7 @@ class Session(msgspec.Struct, frozen=True):
     id: str | None = None
     model: str | None = None
     audio: SessionAudio | None = None
+    expires_at: float | None = None
 
 
 class SessionCreated(Message, frozen=True, tag="session.created"):

@@ -240,6 +240,12 @@ def test_a_session_that_does_not_say_its_model_has_the_one_asked_for() -> None:
     assert codec.decode(json.dumps(event)) == (p.SessionOpened("", "gpt-realtime-2.1-mini"),)
 
 
+def test_a_session_says_how_long_it_lasts_from_when_it_was_asked_for() -> None:
+    ends_at = json.loads(UPDATED)["session"]["expires_at"]
+    codec = OpenAICodec(CONFIG, api_key="sk-secret", asked_at_s=ends_at - 3600.25)
+    assert codec.decode(UPDATED) == (p.SessionOpened("sess_001", "gpt-realtime-2.1", lasts_s=3600.25),)
+
+
 # ---- errors
 
 
