@@ -63,11 +63,16 @@ async def test_the_agent_gives_a_silent_caller_up() -> None:
             assert now() - before == pytest.approx(12, abs=0.01)
 
 
-async def test_nothing_from_the_user_for_a_minute() -> None:
-    async with simulator(script(), pong_timeout_s=None) as elevenlabs, connect(elevenlabs) as client:
+@pytest.mark.parametrize(
+    "message",
+    [{"type": "user_activity"}, {"type": "user_message", "text": "Well?"}, {"user_audio_chunk": "/////w=="}],
+)
+async def test_nothing_from_the_user_for_a_minute(message: dict[str, Any]) -> None:
+    async with simulator(script(), pong_timeout_s=None) as elevenlabs, talk(elevenlabs) as client:
         await client.start()
+        await client.send(type="contextual_update", text="That is no input of the user's.")
         await client.read_for(30)
-        await client.send(type="user_activity")
+        await client.send(**message)
         before = now()
         assert (await closed(client))[0] == 1002
         assert now() - before == pytest.approx(60, abs=0.01)

@@ -48,7 +48,7 @@ class Hearing:
         return sound, self._activity.feed(sound)
 
     def scores(self) -> list[float]:
-        """Return how much each 100 ms since the last time sounded like a voice, 0 to 1, if the client asks."""
+        """Return how much each 100 ms since the last time sounded like a voice, 0 to 1, if asked for."""
         scores = []
         while len(self._unscored) >= _SCORE_BYTES:
             window, self._unscored = self._unscored[:_SCORE_BYTES], self._unscored[_SCORE_BYTES:]

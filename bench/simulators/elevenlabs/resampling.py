@@ -34,7 +34,6 @@ class Resampler:
         self._to_hz = to_hz
         self._taken = 0
         self._given = 0
-        self._last = 0
 
     def feed(self, samples: mulaw.Pcm) -> mulaw.Pcm:
         """Take the next samples and return those that follow from them."""
@@ -43,12 +42,10 @@ class Resampler:
         first = self._taken
         self._taken += len(samples)
         upto = -(-self._taken * self._to_hz // self._from_hz)
-        positions = np.arange(self._given, upto) * self._from_hz / self._to_hz
-        places = np.arange(first - 1, self._taken)
-        known = np.concatenate(([self._last if first else samples[0]], samples))
+        # Behind a piece's last sample, where the next one is not known yet, the last one holds.
+        positions = np.arange(self._given, upto) * self._from_hz / self._to_hz - first
         self._given = upto
-        self._last = int(samples[-1])
-        return np.round(np.interp(positions, places, known)).astype(np.int16)
+        return np.round(np.interp(positions, np.arange(len(samples)), samples)).astype(np.int16)
 
 
 class SoundReader:
