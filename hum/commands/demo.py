@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-import uvloop
 from rich.console import Console
 
 from bench.scenarios.errors import ScenarioError
@@ -43,7 +42,8 @@ def demo(
             raise SettingsError(f"--provider: there is a simulator for {', '.join(PROVIDERS)} only")
         configure_logs("error")
         stays = not once and sys.stdout.isatty()
-        good = uvloop.run(_demo(_load(scenario), read_settings().port, stays=stays))
+        # One call needs no faster loop, and the simulators are written for this one.
+        good = asyncio.run(_demo(_load(scenario), provider, read_settings().port, stays=stays))
     raise typer.Exit(0 if good else FAILED)
 
 
@@ -56,10 +56,11 @@ def _load(name: str) -> Scenario:
         raise SettingsError(f"--scenario: {error}") from error
 
 
-async def _demo(scenario: Scenario, port: int, *, stays: bool) -> bool:
+async def _demo(scenario: Scenario, provider: str, port: int, *, stays: bool) -> bool:
     stay = asyncio.Event()
     if stays:
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, stay.set)
     with tempfile.TemporaryDirectory(prefix="hum-demo-") as directory, Screen(Console()) as screen:
-        return await perform(scenario, Path(directory), port, screen, stay=stay if stays else None)
+        kept = stay if stays else None
+        return await perform(scenario, Path(directory), port, screen, stay=kept, provider=provider)

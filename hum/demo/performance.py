@@ -14,12 +14,19 @@ from hum.demo.script import expected_turns
 from hum.demo.stage import CALLER, Stage, stage
 from hum.demo.verdict import Evidence, problems
 from hum.furnish import NUMBER
+from providers.directory import PROVIDERS
 
 CALL_LIMIT_S = 150.0
 
 
 async def perform(
-    scenario: Scenario, data_dir: Path, port: int, screen: Screen, *, stay: asyncio.Event | None
+    scenario: Scenario,
+    data_dir: Path,
+    port: int,
+    screen: Screen,
+    *,
+    stay: asyncio.Event | None,
+    provider: str = PROVIDERS[0],
 ) -> bool:
     """Play the scenario through a real service and judge what it left behind.
 
@@ -29,13 +36,14 @@ async def perform(
         port: Where the service should listen.
         screen: Where to show it.
         stay: Keep the service up until this is set; None to end after the verdict.
+        provider: Which speech provider is simulated.
 
     Returns:
         Whether all is as it should be.
     """
     turns = expected_turns(scenario)
-    screen.say("starting a simulated phone company, a simulated speech provider and HUM …")
-    async with stage(scenario, data_dir, port) as ready, aiohttp.ClientSession() as http:
+    screen.say(f"starting a simulated phone company, a simulated {provider} and HUM …")
+    async with stage(scenario, provider, data_dir, port) as ready, aiohttp.ClientSession() as http:
         screen.say(f"HUM is ready at {ready.service.url}")
         client = ApiClient(http, ready.service.url, ready.api_key)
         screen.title(f"{CALLER} calls {NUMBER}")

@@ -6,14 +6,15 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from bench.scenarios.agent import AgentScript
 from bench.scenarios.scenario import Scenario
-from bench.simulators.openai import OpenAIConfig, OpenAISimulator
 from bench.simulators.twilio import NumberConfig, TwilioConfig, TwilioSimulator
 from hum.administration import create_key
 from hum.demo.script import expected_turns
 from hum.furnish import NUMBER, furnish
 from hum.service import Service, running_service
 from hum.settings import Settings
+from hum.simulated import SimulatedProvider, access_settings, simulated_provider
 from store.flows import FlowFields
 
 CALLER = "+15558675309"
@@ -30,23 +31,24 @@ class Stage:
 
     service: Service
     twilio: TwilioSimulator
-    openai: OpenAISimulator
+    provider: SimulatedProvider
     org_id: str
     api_key: str
 
 
 @asynccontextmanager
-async def stage(scenario: Scenario, data_dir: Path, port: int) -> AsyncIterator[Stage]:
+async def stage(scenario: Scenario, provider: str, data_dir: Path, port: int) -> AsyncIterator[Stage]:
     """Start everything and seed an org, a key, a flow and a number.
 
     Args:
         scenario: Both sides of the call.
+        provider: Which speech provider is simulated.
         data_dir: Where the database and the recording go.
         port: Where to listen; another one is taken when it is in use.
     """
     async with (
         TwilioSimulator(TwilioConfig()) as twilio,
-        OpenAISimulator(OpenAIConfig(), scenario.agent) as openai,
+        simulated_provider(provider, _agent(scenario, provider)) as speech,
     ):
         settings = Settings(
             port=port,
@@ -54,12 +56,26 @@ async def stage(scenario: Scenario, data_dir: Path, port: int) -> AsyncIterator[
             twilio_account_sid=twilio.config.account_sid,
             twilio_auth_token=twilio.config.auth_token,
             twilio_url=twilio.url,
-            openai_api_key=openai.config.api_key,
-            openai_url=openai.url,
+            **access_settings(provider, speech.config.api_key, speech.url),
         )
         async with _service(settings) as service:
             org_id, api_key = await _seed(service, twilio, scenario)
-            yield Stage(service, twilio, openai, org_id, api_key)
+            yield Stage(service, twilio, speech, org_id, api_key)
+
+
+def _agent(scenario: Scenario, provider: str) -> AgentScript:
+    """The agent's side as this provider can play it.
+
+    The Gemini session takes a caller's words as lost when they come only after the model's turn is complete,
+    so there they come with the turn.
+    """
+    if provider != "gemini":
+        return scenario.agent
+    turns = tuple(
+        replace(turn, transcript="before") if turn.transcript == "after" else turn
+        for turn in scenario.agent.turns
+    )
+    return replace(scenario.agent, turns=turns)
 
 
 @asynccontextmanager

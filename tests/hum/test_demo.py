@@ -15,6 +15,7 @@ from gateway.call.transcript import Transcript
 from gateway.recording import CallRecording
 from hum.demo.performance import perform
 from hum.demo.screen import Screen
+from providers.directory import PROVIDERS
 from store.call_events import CallEvent
 from store.event_log import EventLog
 
@@ -26,18 +27,22 @@ def scenario() -> Scenario:
     return load_named("opening-hours")
 
 
-async def played(scenario: Scenario, tmp_path: Path) -> tuple[bool, str]:
+async def played(scenario: Scenario, tmp_path: Path, provider: str = PROVIDERS[0]) -> tuple[bool, str]:
     shown = io.StringIO()
     console = Console(file=shown, width=100)
     with Screen(console) as screen:
-        good = await perform(scenario, tmp_path / "demo", 0, screen, stay=None)
+        good = await perform(scenario, tmp_path / "demo", 0, screen, stay=None, provider=provider)
     return good, shown.getvalue()
 
 
-async def test_a_sound_house_passes_and_shows_the_conversation(scenario: Scenario, tmp_path: Path) -> None:
-    good, shown = await played(scenario, tmp_path)
+@pytest.mark.parametrize("provider", PROVIDERS)
+async def test_a_sound_house_passes_and_shows_the_conversation(
+    scenario: Scenario, tmp_path: Path, provider: str
+) -> None:
+    good, shown = await played(scenario, tmp_path, provider)
     assert good, shown
     spoken = [
+        f"{provider} session ready in",
         "Willow Creek Dental, this is the assistant.",
         "Hi, are you open on Saturday?",
         "the caller cuts in; the agent falls silent",
@@ -52,7 +57,7 @@ async def test_a_sound_house_passes_and_shows_the_conversation(scenario: Scenari
 
 @pytest.fixture(scope="module")
 def broken() -> Scenario:
-    return load_named("provider-dies")
+    return load_named("provider-dies:refuses")
 
 
 async def test_a_call_that_fails_is_a_wrong_record(
