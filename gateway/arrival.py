@@ -13,7 +13,7 @@ from gateway.live_calls import LiveCalls
 from gateway.services import GatewayServices
 from gateway.session import SessionStart
 from providers.session import HistoryTurn
-from store import calls, flows, media_tokens, numbers
+from store import calls, flows, media_tokens, numbers, orgs
 from store.call_events import CallReceived, TranscriptFinal
 from store.call_rows import Call, NewCall
 from store.call_rows import Ending as StoredEnding
@@ -101,10 +101,12 @@ async def load_plan(services: GatewayServices, call: Call) -> CallPlan | None:
         return None
     async with services.database.read() as conn:
         flow = await flows.get_flow(conn, call.org_id, call.flow_id)
+        org = await orgs.get_org(conn, call.org_id)
     if flow is None:
         return None
+    org_providers = org.providers if org is not None else None
     try:
-        return plan_call(flow, call.task_context)
+        return plan_call(flow, call.task_context, org_providers=org_providers or ())
     except FlowError as error:
         _log.error("flow_unreadable", flow_id=flow.id, problems=str(error))
         return None

@@ -249,7 +249,8 @@ class _Parts:
                 await conn.execute(text("SELECT 1"))
         except (StoreError, TimeoutError) as error:
             wrong["database"] = str(error) or "no answer within 2 s"
-        return Readiness(not wrong, wrong)
+        states = self.gateway.circuits.states(self.gateway.providers.configured)
+        return Readiness(not wrong, wrong, states)
 
     async def take_over(self) -> None:
         """Announce this node and finish what former ones left open."""
