@@ -3,29 +3,25 @@
 import asyncio
 import os
 import re
-import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
-
-import aiohttp
 
 from bench.load.run import provider_listening, run_load
 from bench.scenarios.loader import load_named
 from hum.demo.script import expected_turns
 from hum.furnish import furnish
-from hum.settings import child_environment
+from hum.gateway_process import commit, gateway_process, take_cores
+from hum.simulated import access_environment
 from store.database import Database
 from store.flows import FlowFields
 from store.migrate import upgrade
 
 ACCOUNT_SID = "AC" + "0" * 32
 AUTH_TOKEN = "bench-auth-token"
-START_LIMIT_S = 30.0
-_LAG = re.compile(r'hum_loop_lag_seconds\{quantile="([0-9.]+)"\} ([0-9.e+-]+)')
+TALKS_ON = '{"interruption": {"threshold_dbfs": -10, "min_speech_ms": 1000}}'
+"""Both speak all the time: nobody is to fall silent."""
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
 
@@ -71,21 +67,19 @@ async def bench_calls(calls: int, seconds: float, provider: str) -> dict[str, An
         The figures as one JSON-ready object.
     """
     sound = await asyncio.to_thread(_speech)
-    cores = sorted(os.sched_getaffinity(0))
-    if len(cores) > 1:  # the gateway has the first core to itself
-        os.sched_setaffinity(0, cores[1:])
+    core, cores = take_cores()
     with tempfile.TemporaryDirectory(prefix="hum-bench-") as directory:
         url = f"sqlite:///{directory}/hum.db"
         await asyncio.to_thread(upgrade, url)
         number_id = await _seed(url)
         async with (
-            provider_listening(calls, sound) as (load, provider_url),
-            _gateway(directory, url, provider_url, cores[0]) as (gateway_url, pid),
+            provider_listening(provider, calls, sound) as (load, provider_url),
+            gateway_process(directory, _environment(url, provider, provider_url), core) as gateway,
         ):
-            meter = GatewayMeter(pid)
-            voice_url = f"{gateway_url}/twilio/voice/{number_id}"
+            meter = GatewayMeter(gateway.pid)
+            voice_url = f"{gateway.url}/twilio/voice/{number_id}"
             figures = await run_load(load, seconds, voice_url, AUTH_TOKEN, meter.mark)
-            lag = await _loop_lag(gateway_url)
+            lag = await gateway.loop_lag_ms()
     return {
         "calls": calls,
         "seconds": seconds,
@@ -94,10 +88,10 @@ async def bench_calls(calls: int, seconds: float, provider: str) -> dict[str, An
         "cpu_ms_per_call_s": round(1000 * meter.cpu_s / (calls * seconds), 3),
         "rss_mb_per_call": round((meter.rss_mb - meter.idle_rss_mb) / calls, 3),
         "rss_mb_idle": round(meter.idle_rss_mb, 1),
-        "cores": len(cores),
+        "cores": cores,
         "provider": provider,
         "python": sys.version.split()[0],
-        "commit": await asyncio.to_thread(_commit),
+        "commit": await asyncio.to_thread(commit),
     }
 
 
@@ -106,57 +100,20 @@ def _speech() -> bytes:
     return b"".join(turn.clip.sound for turn in turns)
 
 
-async def _seed(url: str) -> str:
-    database = await Database.open(url)
-    try:
-        flow = FlowFields(name="Bench", greeting="Hello.", announce_recording=0)
-        return (await furnish(database, "Bench", flow)).number_id
-    finally:
-        await database.close()
-
-
-@asynccontextmanager
-async def _gateway(directory: str, url: str, provider_url: str, core: int) -> AsyncIterator[tuple[str, int]]:
-    changes = {
-        "HUM_HOST": "127.0.0.1",
-        "HUM_DATA_DIR": directory,
+def _environment(url: str, provider: str, provider_url: str) -> dict[str, str]:
+    return {
         "HUM_DATABASE_URL": url,
         "TWILIO_ACCOUNT_SID": ACCOUNT_SID,
         "TWILIO_AUTH_TOKEN": AUTH_TOKEN,
         "HUM_TWILIO_URL": "http://127.0.0.1:9",  # nobody: nothing here hangs up by REST
-        "OPENAI_API_KEY": "bench",
-        "HUM_OPENAI_URL": provider_url,
+        **access_environment(provider, "bench", provider_url),
     }
-    env = child_environment(changes, without=("HUM_PUBLIC_URL", "HUM_SECRET_KEY"))
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "hum", "serve", "--port", "0", env=env, stdout=subprocess.PIPE
-    )
+
+
+async def _seed(url: str) -> str:
+    database = await Database.open(url)
     try:
-        os.sched_setaffinity(process.pid, {core})
-        assert process.stdout is not None
-        async with asyncio.timeout(START_LIMIT_S):
-            line = (await process.stdout.readline()).decode()
-        if not line.startswith("HUM is ready at "):
-            raise RuntimeError("the gateway did not start")
-        yield line.split()[-1], process.pid
+        flow = FlowFields(name="Bench", greeting="Hello.", announce_recording=0, speech_json=TALKS_ON)
+        return (await furnish(database, "Bench", flow)).number_id
     finally:
-        if process.returncode is None:
-            process.terminate()
-            await process.wait()
-
-
-async def _loop_lag(gateway_url: str) -> dict[str, float]:
-    async with aiohttp.ClientSession() as http, http.get(f"{gateway_url}/metrics") as answer:
-        found = dict(_LAG.findall(await answer.text()))
-    names = {"0.5": "p50", "0.99": "p99", "1.0": "max"}
-    return {name: round(1000 * float(found[quantile]), 3) for quantile, name in names.items()}
-
-
-def _commit() -> str:
-    asked = subprocess.run(
-        ["git", "-C", str(Path(__file__).parent), "rev-parse", "--short", "HEAD"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return asked.stdout.strip() or "unknown"
+        await database.close()

@@ -13,7 +13,7 @@ from collections import deque
 
 from aiohttp import ClientSession, ClientWebSocketResponse, WSMsgType
 
-from bench.load.frames import SpeechFrames, read_stamps
+from bench.load.frames import StampedFrames
 from bench.load.lane import Lane
 from bench.load.pace import Pacer, now_s
 
@@ -42,7 +42,7 @@ class LoadCall:
         http: ClientSession,
         voice_url: str,
         auth_token: str,
-        frames: SpeechFrames,
+        frames: StampedFrames,
         up: list[Lane],
         down: list[Lane],
         pacer: Pacer,
@@ -143,13 +143,19 @@ class LoadCall:
         at = text.find(_PAYLOAD)
         if at >= 0:
             payload = text[at + len(_PAYLOAD) : text.index('"', at + len(_PAYLOAD))]
-            stamps = read_stamps(payload)
-            for session, frame in stamps:
-                self._down[session].arrive(frame, now)
-            self._playhead_s = max(self._playhead_s, now) + len(stamps) * 160 / BYTES_PER_S
+            self._hear(payload, now)
+            size_bytes = len(payload) * 3 // 4 - payload.count("=", -2)
+            self._playhead_s = max(self._playhead_s, now) + size_bytes / BYTES_PER_S
             return
         message = json.loads(text)
         if message["event"] == "mark":
             self._marks.append((self._playhead_s, message["mark"]["name"]))
         else:
             self.errors.append(f"unexpected {message['event']}")
+
+    def _hear(self, payload: str, now: float) -> None:
+        try:
+            for session, frame in self._frames.read(payload):
+                self._down[session].arrive(frame, now)
+        except (ValueError, IndexError):
+            self.errors.append("agent audio without a stamp")

@@ -1,37 +1,50 @@
-"""The provider's end under load: a realtime server that takes frames and speaks without pause.
-
-Source: OpenAI Realtime GA, the few messages a session cannot do without; the thorough reading is
-`bench.simulators.openai`. After the client's first `response.create` one answer goes on for ever.
-"""
-
-import json
-from typing import Any
+"""The provider's end under load: a realtime server that takes frames and speaks without pause."""
 
 from aiohttp import WSMsgType, web
 
-from bench.load.frames import SpeechFrames, read_stamp
+from bench.load.elevenlabs_wire import ElevenLabsWire
+from bench.load.gemini_wire import GeminiWire
 from bench.load.lane import Lane
+from bench.load.openai_wire import OpenAIWire
 from bench.load.pace import Pacer, now_s
+from bench.load.wire import ProviderWire
 
-_AUDIO_MARK = '"audio":"'
-_DELTA = (
-    '{"type":"response.output_audio.delta","event_id":"event_%d","response_id":"resp_%d",'
-    '"item_id":"item_%d","output_index":0,"content_index":0,"delta":"%s"}'
-)
+PROVIDERS = ("openai", "gemini", "elevenlabs")
+
+
+def provider_wire(provider: str, sound: bytes) -> ProviderWire:
+    """The protocol of a provider.
+
+    Args:
+        provider: one of `PROVIDERS`.
+        sound: what callers and agents say, mu-law, at least one frame.
+
+    Raises:
+        ValueError: there is none for this name.
+    """
+    match provider:
+        case "openai":
+            return OpenAIWire(sound)
+        case "gemini":
+            return GeminiWire(sound)
+        case "elevenlabs":
+            return ElevenLabsWire(sound)
+        case _:
+            raise ValueError(f"no load generator for {provider!r}")
 
 
 class ProviderSide:
-    """Sessions by the number of the call, which the caller's stamped frames tell.
+    """Sessions of one provider; whose caller it is, the caller's stamped frames tell.
 
     Args:
-        frames: what every agent says.
+        wire: how the provider speaks.
         up: lanes of caller audio, by call; this side notes the arrivals.
         down: lanes of agent audio, by session; this side notes the sending.
         pacer: paces the agents.
     """
 
-    def __init__(self, frames: SpeechFrames, up: list[Lane], down: list[Lane], pacer: Pacer) -> None:
-        self._frames = frames
+    def __init__(self, wire: ProviderWire, up: list[Lane], down: list[Lane], pacer: Pacer) -> None:
+        self._wire = wire
         self._up = up
         self._down = down
         self._pacer = pacer
@@ -39,53 +52,58 @@ class ProviderSide:
         self.errors: list[str] = []
 
     def add_to(self, app: web.Application) -> None:
-        """Add the route."""
-        app.router.add_get("/v1/realtime", self._serve)
+        """Add the routes."""
+        self._wire.add_to(app)
+        app.router.add_get(self._wire.socket_path, self._serve)
 
     async def _serve(self, request: web.Request) -> web.WebSocketResponse:
         ws = web.WebSocketResponse(compress=False)
         await ws.prepare(request)
         number = self._sessions
         self._sessions += 1
-        session = {"id": f"sess_{number}", "type": "realtime", "model": request.query.get("model", "")}
-        await _send(ws, "session.created", session=session)
+        if number >= len(self._down):
+            self.errors.append("more sessions than calls")
+            await ws.close()
+            return ws
+        for text in self._wire.opening():
+            await ws.send_str(text)
         async for message in ws:
-            if message.type is not WSMsgType.TEXT:
-                continue
-            text: str = message.data
-            if text.startswith('{"type":"input_audio_buffer.append"'):
-                call, frame = read_stamp(text, text.index(_AUDIO_MARK) + len(_AUDIO_MARK))
-                self._up[call].arrive(frame, now_s())
-            else:
-                await self._control(ws, number, session, json.loads(text))
+            if message.type is WSMsgType.TEXT:
+                await self._take(ws, number, message.data)
         self._pacer.remove(-1 - number)
         return ws
 
-    async def _control(
-        self, ws: web.WebSocketResponse, number: int, session: dict[str, Any], event: dict[str, Any]
-    ) -> None:
-        match event["type"]:
-            case "session.update":
-                await _send(ws, "session.updated", session=session | event["session"])
-            case "response.create":
-                await self._speak(ws, number)
-            case kind:
-                self.errors.append(f"unexpected {kind}")
+    async def _take(self, ws: web.WebSocketResponse, number: int, text: str) -> None:
+        now = now_s()
+        try:
+            stamps = self._wire.heard(text)
+        except ValueError:
+            self.errors.append("caller audio without a stamp")
+            return
+        if stamps is None:
+            await self._control(ws, number, text)
+            return
+        for call, frame in stamps:
+            if call < len(self._up):
+                self._up[call].arrive(frame, now)
+            else:
+                self.errors.append("caller audio without a stamp")
 
-    async def _speak(self, ws: web.WebSocketResponse, number: int) -> None:
-        item = {"id": f"item_{number}", "type": "message", "role": "assistant", "status": "in_progress"}
-        await _send(ws, "response.created", response={"id": f"resp_{number}", "status": "in_progress"})
-        await _send(ws, "conversation.item.added", item=item, previous_item_id=None)
+    async def _control(self, ws: web.WebSocketResponse, number: int, text: str) -> None:
+        reaction = self._wire.react(number, text)
+        if reaction.unexpected:
+            self.errors.append(f"unexpected {reaction.unexpected}")
+        for reply in reaction.replies:
+            await ws.send_str(reply)
+        if reaction.speaks:
+            self._speak(ws, number)
+
+    def _speak(self, ws: web.WebSocketResponse, number: int) -> None:
         lane = self._down[number]
 
         async def tick(_due_s: float) -> None:
-            frame = lane.send(now_s())
-            payload = self._frames.payload(number, frame)
+            text = self._wire.speech(number, lane.send(now_s()))
             if not ws.closed:
-                await ws.send_str(_DELTA % (frame, number, number, payload))
+                await ws.send_str(text)
 
         self._pacer.add(-1 - number, tick)
-
-
-async def _send(ws: web.WebSocketResponse, kind: str, **fields: Any) -> None:
-    await ws.send_str(json.dumps({"type": kind, "event_id": "event_x", **fields}))

@@ -11,10 +11,10 @@ import aiohttp
 from aiohttp import web
 
 from bench.load.carrier_side import LoadCall
-from bench.load.frames import SpeechFrames
 from bench.load.lane import Lane, latencies_ms, spread
 from bench.load.pace import Pacer, now_s
-from bench.load.provider_side import ProviderSide
+from bench.load.provider_side import ProviderSide, provider_wire
+from bench.load.wire import ProviderWire
 
 LATE_MS = 20.0
 RAMP_S = 0.05
@@ -27,7 +27,7 @@ class Load:
     """Everything of one run that both sides share."""
 
     calls: int
-    frames: SpeechFrames
+    wire: ProviderWire
     pacer: Pacer
     up: list[Lane] = field(init=False)
     down: list[Lane] = field(init=False)
@@ -36,13 +36,19 @@ class Load:
     def __post_init__(self) -> None:
         self.up = [Lane() for _ in range(self.calls)]
         self.down = [Lane() for _ in range(self.calls)]
-        self.provider = ProviderSide(self.frames, self.up, self.down, self.pacer)
+        self.provider = ProviderSide(self.wire, self.up, self.down, self.pacer)
 
 
 @asynccontextmanager
-async def provider_listening(calls: int, sound: bytes) -> AsyncIterator[tuple[Load, str]]:
-    """Start the provider's end; yields the load and the provider's base URL."""
-    load = Load(calls, SpeechFrames(sound), Pacer())
+async def provider_listening(provider: str, calls: int, sound: bytes) -> AsyncIterator[tuple[Load, str]]:
+    """Start the provider's end; yields the load and the provider's base URL.
+
+    Args:
+        provider: whose protocol it speaks.
+        calls: how many calls there will be.
+        sound: what everybody says, mu-law.
+    """
+    load = Load(calls, provider_wire(provider, sound), Pacer())
     app = web.Application()
     load.provider.add_to(app)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
@@ -74,7 +80,7 @@ async def run_load(
     async with aiohttp.ClientSession(connector=connector) as http, asyncio.TaskGroup() as tasks:
         pacing = tasks.create_task(load.pacer.run(), name="pacer")
         calls = [
-            LoadCall(number, http, voice_url, auth_token, load.frames, load.up, load.down, load.pacer)
+            LoadCall(number, http, voice_url, auth_token, load.wire.frames, load.up, load.down, load.pacer)
             for number in range(load.calls)
         ]
         for call in calls:
