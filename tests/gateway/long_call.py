@@ -66,6 +66,7 @@ class Manners:
     Attributes:
         provider: Whose they are.
         answers_ms: How long the answers to some words are; others take 6 s.
+        written_s: How long after they were said some words are written down; others take 0.15 s.
         fails: How the opening of some sessions, by number, ends; others are ready after 0.3 s.
         life_s: How long each lives; as long as its provider's usually do unless it says otherwise.
         warns_s: How long before its end a session says so, if it does.
@@ -73,6 +74,7 @@ class Manners:
 
     provider: Provider
     answers_ms: Mapping[str, int] = field(default_factory=dict)
+    written_s: Mapping[str, float] = field(default_factory=dict)
     fails: Mapping[int, Literal["refused", "silent"]] = field(default_factory=dict)
     life_s: float = 0.0
     warns_s: float | None = None
@@ -96,6 +98,7 @@ class SimulatedSession:
         self.cut: list[p.Command] = []
         self.closed = False
         self._item = ""
+        self._begun = False
         self._run = 0
         self._sounds: set[Sound] = set()
         self._answers = count(1)
@@ -136,14 +139,18 @@ class SimulatedSession:
             self._later(0.02, p.CallerSpeechStarted(self._item, (len(self.frames) - 3) * 20))
         elif self._item and self._run == 25:
             self._turn_over()
+        if self._item and not self._begun and self._call.manners.provider == "gemini":
+            self._begun = True
+            self._later(0.5, p.CallerTextDelta(self._item, "First words"))
 
     def _turn_over(self) -> None:
-        item, self._item, self._run = self._item, "", 0
+        item, self._item, self._run, self._begun = self._item, "", 0, False
         sounds, self._sounds = sorted(self._sounds, key=lambda each: each.at_s), set()
         words = " ".join(each.words if self._heard_all(each) else f"…{each.words}" for each in sounds)
         self._later(0.02, p.CallerSpeechStopped(item, len(self.frames) * 20), p.ItemAdded(item, "caller"))
-        self._later(0.15, p.CallerText(item, words))
-        self.answer(f"re {words}", self._call.manners.answers_ms.get(words, 6000))
+        manners = self._call.manners
+        self._later(manners.written_s.get(words, 0.15), p.CallerText(item, words))
+        self.answer(f"re {words}", manners.answers_ms.get(words, 6000))
 
     def _heard_all(self, sound: Sound) -> bool:
         return set(sound.frames) <= set(self.frames[-len(sound.frames) - 200 :])

@@ -145,6 +145,25 @@ def test_a_standby_that_cannot_be_opened_is_tried_again_in_time(provider: Provid
 
 
 @either
+def test_a_sound_that_may_be_speech_is_no_pause(provider: Provider) -> None:
+    sounds = [*questions(520), Sound(539.7, 300), Sound(570, 1200, "the end")]
+    call = LongCall(sounds, manners(provider))
+    call.listen(590)
+    check_unnoticed(call, [sound for sound in sounds if sound.words])
+    check_pauses(call)
+    assert call.changes[1].at_s == pytest.approx(539.7 + 0.3 + 0.4, abs=0.1)
+
+
+@either
+def test_words_still_to_be_written_down_are_waited_for(provider: Provider) -> None:
+    sounds = [*questions(500), Sound(536, 1200, "quick"), Sound(570, 1200, "the end")]
+    call = LongCall(sounds, manners(provider, answers_ms={"quick": 900}, written_s={"quick": 5}))
+    call.listen(590)
+    check_unnoticed(call, sounds)
+    assert call.changes[1].at_s == pytest.approx(536 + 1.2 + 0.5 + 5, abs=0.1)
+
+
+@either
 def test_a_standby_that_dies_is_replaced_before_it_is_needed(provider: Provider) -> None:
     speech = Sound(539, 25_000, "a story")
     sounds = [*questions(520), speech, Sound(590, 1200, "the end")]
