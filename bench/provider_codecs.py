@@ -21,10 +21,11 @@ import numpy as np
 from bench.interleaved import Item, measure
 from media import mulaw
 from media.resample import Resampler
+from providers.codec import Codec
 from providers.elevenlabs.codec import ElevenLabsCodec
 from providers.gemini.codec import GeminiCodec
 from providers.openai.codec import OpenAICodec
-from providers.session import Codec, SessionConfig
+from providers.session import SessionConfig
 
 _CONFIG = SessionConfig("", "")
 _NOISE = np.random.default_rng(21).normal(0, 3000, 2400).astype("<i2").tobytes()

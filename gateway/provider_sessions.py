@@ -128,7 +128,7 @@ class ProviderSessions:
                         self._heard(number, event)
                     await self._flush_call()
             finally:
-                services.metrics.count_unknown(asked.provider, session.unknown)
+                services.metrics.providers.count_unknown(asked.provider, session.unknown)
 
     def _note(self, provider: str, event: Event) -> None:
         """Keep the provider's circuit informed."""
@@ -143,7 +143,7 @@ class ProviderSessions:
                 pass
 
     def _count_failure(self, provider: str, code: str) -> None:
-        self._services.metrics.provider_failures.labels(provider, code).inc()
+        self._services.metrics.providers.failures.labels(provider, code).inc()
         if code != "circuit_open":
             self._services.circuits.failed(provider)
 

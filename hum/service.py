@@ -21,6 +21,7 @@ from control_api.services import ApiServices, Readiness
 from gateway.dialling import place_call
 from gateway.live_calls import LiveCalls
 from gateway.metrics import GatewayMetrics
+from gateway.provider_metrics import ProviderMetrics
 from gateway.reconcile import adopt_orphans, watch
 from gateway.routes import GatewayRoutes
 from gateway.services import GatewayServices
@@ -201,12 +202,12 @@ class _Parts:
             connector=AiohttpConnector(client),
             signatures=SignatureCheck(settings.twilio_auth_token, public_url),
             carrier=_carrier(settings, client),
-            metrics=GatewayMetrics(registry),
+            metrics=GatewayMetrics(registry, ProviderMetrics(registry)),
             public_url=public_url,
             recordings_dir=settings.data_dir / "recordings",
             node_id=new_id("node"),
         )
-        gateway.metrics.watch_circuits(gateway.circuits, gateway.providers.configured)
+        gateway.metrics.providers.watch_circuits(gateway.circuits, gateway.providers.configured)
         live = LiveCalls(gateway)
         job_loop = JobLoop(database, bus, {PLACE_CALL: partial(place_call, gateway)})
         service = Service(url, public_url, database, gateway.event_log, live, registry)

@@ -5,8 +5,9 @@ from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
+from providers.codec import Codec
 from providers.errors import ProviderError, SocketClosed
-from providers.session import Codec, Command, Event, SessionClosed
+from providers.session import Command, Event, SessionClosed
 from providers.socket import Connector, Socket
 
 OPEN_TIMEOUT_S = 3.0

@@ -5,12 +5,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from providers.capabilities import CAPABILITIES
+from providers.codec import Codec
 from providers.elevenlabs.agents import ElevenLabsAgents
 from providers.elevenlabs.codec import ElevenLabsCodec
 from providers.errors import ProviderError
 from providers.gemini import codec as gemini
 from providers.openai import codec as openai
-from providers.session import Codec, SessionConfig
+from providers.session import SessionConfig
 
 PROVIDERS: tuple[str, ...] = tuple(CAPABILITIES)
 """The providers we know, in order of preference."""

@@ -2,18 +2,14 @@
 
 Commands are what we ask of a session (imperative), events what it tells us (past tense). Both are plain
 frozen data, so the call core stays pure and a provider is a pair of functions between these types and its
-wire format (see `Codec`). Differences between providers are data in `Capabilities`.
+wire format (see `providers.codec`). Differences between providers are data in `Capabilities`.
 
 Audio is base64 text of 8 kHz mu-law wherever a session meets the call core. Times inside provider events are
 milliseconds of audio sent to the session. Item ids are unique within a call.
 """
 
-from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
-
-from providers.socket import SocketTarget
+from typing import Any, Literal
 
 Party = Literal["caller", "agent"]
 
@@ -92,7 +88,7 @@ class SessionConfig:
         model: The provider's model, or None for its default.
         continues: The session goes on with a conversation: `Remember` is the first command after it opened.
         resume_handle: What `SessionResumable` gave: the provider itself remembers the conversation.
-        number: Counts the sessions of a call from 1; codecs that name items themselves make them unique by it.
+        number: Counts the sessions of a call from 1; codecs that name items make them unique by it.
     """
 
     instructions: str
@@ -172,8 +168,8 @@ Command = AppendAudio | Respond | CommitAudio | CancelAnswer | Truncate | Answer
 class SessionOpened:
     """The session is configured, with the audio formats we asked for, and ready to talk.
 
-    `lasts_s` is how long it will have lasted, from when it was asked for, when its provider ends it; None where
-    the provider does not say.
+    `lasts_s` is how long it will have lasted, from when it was asked for, when its provider ends it; None
+    where the provider does not say.
     """
 
     session_id: str
@@ -272,7 +268,7 @@ class ResponseEnded:
 
 @dataclass(frozen=True, slots=True)
 class AnswerInterrupted:
-    """The provider heard the caller and dropped its answer by itself; `ResponseEnded` follows if one was on."""
+    """The provider heard the caller and dropped its answer; `ResponseEnded` follows if one was on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,8 +283,9 @@ class AgentTextCorrected:
 class UsageCounted:
     """What the provider bills since the last count: add them all up.
 
-    `details` holds counts by name: `{input,output}_{text,audio,image}_tokens`, `input_cached_{text,audio}_tokens`
-    (also contained in the former), `transcription_ms`. Tokens in no detail are in the sums alone.
+    `details` holds counts by name: `{input,output}_{text,audio,image}_tokens`, `transcription_ms`, and
+    `input_cached_{text,audio}_tokens`, which are contained in the former. Tokens in no detail are in the sums
+    alone.
     """
 
     input_tokens: int
@@ -367,37 +364,3 @@ Event = (
     | ToolCancelled
     | AboutSession
 )
-
-
-class Codec(Protocol):
-    """A provider's wire format for one session, without I/O."""
-
-    capabilities: Capabilities
-    unknown: Counter[str]
-    """Messages of types we do not know, counted by type."""
-
-    def target(self) -> SocketTarget:
-        """Where to connect and with which headers."""
-
-    def opening(self) -> Sequence[str]:
-        """Messages to send as soon as the socket is open."""
-
-    def replies(self) -> Sequence[str]:
-        """Messages the protocol itself demands after what was decoded last (a pong); each is returned once."""
-
-    def keep_alive(self) -> Sequence[str]:
-        """Messages that keep a session open to which nothing has been sent for a while."""
-
-    def decode(self, text: str) -> Sequence[Event]:
-        """Read one message.
-
-        Raises:
-            ProtocolError: A known type without its documented shape.
-            ProviderError: The session cannot be used as configured.
-        """
-
-    def encode(self, command: Command) -> Sequence[str]:
-        """Write one command as messages."""
-
-    def encode_audio(self, payload: str) -> str:
-        """Write one piece of caller audio; the hot path of `encode`."""

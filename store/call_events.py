@@ -132,7 +132,7 @@ class BargeIn(CallEvent, frozen=True, kw_only=True, tag="speech.barge_in"):
 
 
 class SpeechIgnored(CallEvent, frozen=True, kw_only=True, tag="speech.ignored"):
-    """A sound made the agent pause, the provider heard no speech in it, and the agent went on where it was."""
+    """A sound made the agent pause; the provider heard no speech, and the agent went on where it was."""
 
     at_ms: int
     held_ms: int

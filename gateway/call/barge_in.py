@@ -1,9 +1,9 @@
 """The caller cuts in: fall silent at once, make sure it was speech, tell the provider the truth.
 
-Two ears listen. Ours goes by level alone and is quick: within a few frames of loud sound the agent's voice is
-held back. The provider's knows speech from noise and is slower. When it agrees, the agent's turn is cut where
-it was held; when it does not, the agent goes on with what was not heard. A caller too soft for our ear cuts in
-by the provider's word, once that has stood for a moment.
+Two ears listen. Ours goes by level alone and is quick: within a few frames of loud sound the agent's voice
+is held back. The provider's knows speech from noise and is slower. When it agrees, the agent's turn is cut
+where it was held; when it does not, the agent goes on with what was not heard. A caller too soft for our ear
+cuts in by the provider's word, once that has stood for a moment.
 """
 
 from collections.abc import Iterator

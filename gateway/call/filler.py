@@ -1,4 +1,4 @@
-"""The sound that fills a gap while a provider is replaced: two soft tones, no words, so it fits any language."""
+"""The sound that fills a gap while a provider is replaced: two soft tones, for any language."""
 
 import binascii
 

@@ -1,6 +1,7 @@
 """Which words of a turn have been heard when so much of its sound has."""
 
 import re
+from itertools import pairwise
 
 _WORD_END = re.compile(r"\s+|$")
 _LIMIT = 4_000
@@ -44,7 +45,7 @@ class WordClock:
 
     def _position(self, length: int, heard_ms: int, sound_ms: int) -> float:
         points = [(0, 0), *((ms, at) for ms, at in self._points if ms < sound_ms), (sound_ms, length)]
-        for (from_ms, begin), (to_ms, end) in zip(points, points[1:], strict=False):
+        for (from_ms, begin), (to_ms, end) in pairwise(points):
             if heard_ms <= to_ms:
                 return begin + (end - begin) * (heard_ms - from_ms) / max(1, to_ms - from_ms)
         return length

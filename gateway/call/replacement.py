@@ -1,9 +1,10 @@
 """Provider sessions come and go within one call: they open, fail, fall silent, near their limit, take over.
 
-A session that failed is replaced by another, of the next provider in the call's line-up or of the same one. The
-new session is told the conversation so far as text, gets the caller's audio that nothing has answered yet, and
-says what the old one owed. A session that nears its limit is replaced ahead of time by one that stands by and
-takes over in a pause; should the old one die before there is a pause, the other takes over at once.
+A session that failed is replaced by another, of the next provider in the call's line-up or of the same one.
+The new session is told the conversation so far as text, gets the caller's audio that nothing has answered
+yet, and says what the old one owed. A session that nears its limit is replaced ahead of time by one that
+stands by and takes over in a pause; should the old one die before there is a pause, the other takes over at
+once.
 """
 
 from collections.abc import Iterator

@@ -94,7 +94,7 @@ class LineUp:
         self._attempts.clear()
 
     def next_after(self, provider: str, now_s: float) -> str | None:
-        """Who is tried now: the untried in the call's order, then once more those worth it; None when nobody is."""
+        """Who is tried now: the untried in order, then once more those worth it; None when nobody is."""
         if self.incident_s is not None and now_s - self.incident_s > INCIDENT_LIMIT_S:
             return None
         at = self.order.index(provider) + 1 if provider in self.order else 0

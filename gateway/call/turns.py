@@ -11,7 +11,7 @@ ECHO_GRACE_S = 2.0
 """How long the last mark of an answer may be overdue."""
 
 SETTLE_S = 0.6
-"""An answer whose end the provider does not tell is over when it has been heard and nothing followed so long."""
+"""An answer whose end nobody tells is over when it has been heard and nothing followed for so long."""
 
 
 def agent_audio(call: CallState, item_id: str, payload: str, now_s: float) -> Iterator[Action]:
@@ -117,7 +117,7 @@ def _close_turns(call: CallState, now_s: float) -> Iterator[Action]:
 
 
 def _let_caller_through(call: CallState) -> Iterator[Action]:
-    """A greeting that may not be interrupted has been heard: what the caller said meanwhile goes on its way."""
+    """A greeting that may not be interrupted has been heard: what the caller said goes on its way."""
     if not call.guarding or not call.greeted or call.started_s is None:
         return
     call.guarding = False

@@ -1,7 +1,7 @@
-"""One table of conversations, held with each provider: the caller cannot tell from the manners which one speaks.
+"""One table of conversations, held with each provider: the manners do not tell which one speaks.
 
-Every scenario is played over loopback with the simulated carrier and each simulated provider, in virtual time;
-the log must tell the same facts in the same order, and the caller must have heard the same.
+Every scenario is played over loopback with the simulated carrier and each simulated provider, in virtual
+time; the log must tell the same facts in the same order, and the caller must have heard the same.
 """
 
 from collections.abc import Callable

@@ -13,6 +13,7 @@ from bench.scenarios.agent import AgentScript, CallTool, Reply, Speak, Turn
 from bench.simulators.elevenlabs import ElevenLabsConfig, ElevenLabsSimulator
 from bench.sound import mulaw
 from providers import session as p
+from providers.codec import Codec
 from providers.connection import ProviderSession, connect
 from providers.directory import Access, ProviderDirectory
 from providers.socket import AiohttpConnector
@@ -101,7 +102,7 @@ async def directory(
 
 
 @asynccontextmanager
-async def talking(codec: p.Codec) -> AsyncIterator[Line]:
+async def talking(codec: Codec) -> AsyncIterator[Line]:
     async with (
         aiohttp.ClientSession() as client,
         connect(AiohttpConnector(client), codec) as session,

@@ -1,1 +1,1 @@
-"""What the simulated speech providers have in common: hearing the caller, the script, faults, ids, the log."""
+"""What simulated speech providers have in common: hearing the caller, the script, faults, ids, the log."""
