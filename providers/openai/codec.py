@@ -15,6 +15,7 @@ import msgspec
 from providers.capabilities import CAPABILITIES
 from providers.errors import ProtocolError, ProviderError
 from providers.openai import messages as m
+from providers.openai.history import HISTORY_ITEM, ToldHistory
 from providers.session import (
     AgentAudio,
     AgentAudioDone,
@@ -31,7 +32,6 @@ from providers.session import (
     CommitAudio,
     ErrorReported,
     Event,
-    HistoryTurn,
     ItemAdded,
     Remember,
     Respond,
@@ -76,9 +76,6 @@ FATAL_ERRORS = frozenset(
 
 EXPIRED = "session_expired"
 
-HISTORY_ITEM = "hum_history_"
-"""Begins the ids of the items by which a session is told what was said before it."""
-
 _decoder: msgspec.json.Decoder[m.AnyMessage] = msgspec.json.Decoder(m.AnyMessage)
 _type_decoder = msgspec.json.Decoder(m.AnyType)
 
@@ -109,6 +106,8 @@ class OpenAICodec:
         self._base_url = base_url.rstrip("/")
         self._model = config.model or DEFAULT_MODEL
         self._opened = False
+        self._told = ToldHistory()
+        self._own: set[str] = set()  # ids of what the agent said and asked for in this session
         self.unknown: Counter[str] = Counter()
 
     def target(self) -> SocketTarget:
@@ -170,7 +169,7 @@ class OpenAICodec:
             case m.SpeechStopped(item_id=item_id, audio_end_ms=at_ms):
                 return (CallerSpeechStopped(item_id, at_ms),)
             case m.ItemAdded(item=item):
-                return _item_added(item)
+                return self._note_own(_item_added(item))
             case m.TranscriptionCompleted(item_id=item_id, transcript=transcript, usage=usage):
                 return (CallerText(item_id, transcript), *_transcription_usage(usage))
             case m.TranscriptionFailed(item_id=item_id):
@@ -182,7 +181,7 @@ class OpenAICodec:
             case m.AudioTranscriptDone(item_id=item_id, transcript=transcript):
                 return (AgentText(item_id, transcript),)
             case m.OutputItemDone(item=item):
-                return _output_item(item)
+                return self._note_own(_output_item(item))
             case m.ResponseDone(response=finished):
                 return (_response_ended(finished), *_response_usage(finished.usage))
 
@@ -214,8 +213,24 @@ class OpenAICodec:
         fatal = code in FATAL_ERRORS or code == EXPIRED or not self._opened
         return (ErrorReported(code, detail.message or "", retryable=code not in FATAL_ERRORS, fatal=fatal),)
 
+    def _note_own(self, events: Sequence[Event]) -> Sequence[Event]:
+        for event in events:
+            match event:
+                case ItemAdded(item_id=name, party="agent") | ToolRequested(tool_call_id=name):
+                    self._own.add(name)
+                case _:
+                    pass
+        return events
+
+    def _knows(self, name: str) -> bool:
+        return name in self._own or not self._config.continues
+
     def encode(self, command: Command) -> Sequence[str]:
-        """See `Codec.encode`."""
+        """See `Codec.encode`.
+
+        What another session said is shortened where this one was told of it; a tool that another session
+        asked for has no answer here.
+        """
         match command:
             case AppendAudio(payload=payload):
                 return (self.encode_audio(payload),)
@@ -226,14 +241,16 @@ class OpenAICodec:
                 return ('{"type":"input_audio_buffer.commit"}',)
             case CancelAnswer():
                 return ('{"type":"response.cancel"}',)
-            case Truncate():
-                return (json.dumps(_truncation(command)),)
+            case Truncate(item_id=item_id):
+                known = self._knows(item_id)
+                return (json.dumps(_truncation(command)),) if known else self._told.shorten(command)
             case AnswerTool(tool_call_id=call_id, output=output, respond=respond, instructions=instructions):
                 item = {"type": "function_call_output", "call_id": call_id, "output": output}
                 created = json.dumps({"type": "conversation.item.create", "item": item})
-                return (created, *self.encode(Respond(instructions))) if respond else (created,)
+                answered = (created,) if self._knows(call_id) else ()
+                return (*answered, *self.encode(Respond(instructions))) if respond else answered
             case Remember(turns=turns):
-                return tuple(json.dumps(_history_item(number, turn)) for number, turn in enumerate(turns))
+                return self._told.tell(turns)
 
     def encode_audio(self, payload: str) -> str:
         """See `Codec.encode_audio`: the base64 text is spliced in as it came."""
@@ -291,13 +308,6 @@ def _turn_detection(detection: TurnDetection) -> dict[str, Any]:
             }
         case SemanticVad(eagerness=eagerness):
             return {"type": "semantic_vad", "eagerness": eagerness, **answer}
-
-
-def _history_item(number: int, turn: HistoryTurn) -> dict[str, Any]:
-    role, kind = ("user", "input_text") if turn.party == "caller" else ("assistant", "output_text")
-    content = [{"type": kind, "text": turn.text}]
-    item = {"id": f"{HISTORY_ITEM}{number}", "type": "message", "role": role, "content": content}
-    return {"type": "conversation.item.create", "item": item}
 
 
 def _item_added(item: m.Item) -> Sequence[Event]:

@@ -367,22 +367,6 @@ def test_turn_detection_as_configured() -> None:
     }
 
 
-def test_the_conversation_so_far_as_items_of_our_own() -> None:
-    history = (
-        p.HistoryTurn("agent", "Willow Creek Dental."),
-        p.HistoryTurn("caller", 'Are you "open"?\n'),
-        p.HistoryTurn("agent", ""),
-    )
-    events = [sent(text) for text in fresh().encode(p.Remember(history))]
-    assert [event["type"] for event in events] == ["conversation.item.create"] * 3
-    assert [event["item"]["id"] for event in events] == [f"hum_history_{n}" for n in range(3)]
-    assert [(event["item"]["role"], event["item"]["content"]) for event in events] == [
-        ("assistant", [{"type": "output_text", "text": "Willow Creek Dental."}]),
-        ("user", [{"type": "input_text", "text": 'Are you "open"?\n'}]),
-        ("assistant", [{"type": "output_text", "text": ""}]),
-    ]
-
-
 def test_a_voice_of_another_provider_becomes_our_own() -> None:
     (update,) = fresh(p.SessionConfig("", "Kore")).opening()
     assert sent(update)["session"]["audio"]["output"]["voice"] == "marin"
