@@ -37,6 +37,7 @@ class CallOut(Output):
     outcome: Any
     voicemail: Any
     recording_url: str | None
+    cost_cents: float | None
     recording_duration_ms: int | None
     read: bool
 
@@ -51,7 +52,8 @@ class CallList(Output):
 class TranscriptLine(Output):
     """One turn, numbered as the event that told it last.
 
-    Of an agent's turn the caller heard `heard_ms`; `interrupted` says that the rest was cut.
+    Of an agent's turn the caller heard `heard_ms`; `interrupted` says that the rest was cut, and `heard_text`
+    then is what was heard of `text`.
     """
 
     seq: int
@@ -64,6 +66,19 @@ class TranscriptLine(Output):
     heard_ms: int | None
     interrupted: bool
     missing: bool
+    heard_text: str | None
+
+
+class CallUsage(Output):
+    """What the speech providers counted in a call.
+
+    `cost_cents` is US cents by the price table of `prices_as_of`, null when it knows no price; `providers` has
+    the counts by provider: tokens by kind, `transcription_ms`, `session_ms`.
+    """
+
+    cost_cents: float | None
+    prices_as_of: str | None
+    providers: dict[str, dict[str, int]]
 
 
 class ToolUse(Output):
@@ -85,7 +100,7 @@ class CallDetail(CallOut):
     """A call with its conversation; `events` counts its log, which can be streamed from 1."""
 
     task_context: dict[str, Any] | None
-    usage: Any
+    usage: CallUsage | None
     transcript: list[TranscriptLine]
     tools: list[ToolUse]
     events: int
@@ -98,6 +113,7 @@ def call_fields(call: Call, public_url: str, *, read: bool) -> dict[str, Any]:
     return fields | {
         "read": read,
         "recording_url": f"{public_url}/api/calls/{call.id}/recording" if has_recording else None,
+        "cost_cents": (call.usage or {}).get("cost_cents"),
     }
 
 
@@ -111,7 +127,7 @@ def call_detail(call: Call, events: Sequence[LoggedEvent], public_url: str, *, r
     return CallDetail(
         **call_fields(call, public_url, read=read),
         task_context=call.task_context,
-        usage=call.usage,
+        usage=CallUsage(**call.usage) if call.usage else None,
         transcript=transcript_of(events),
         tools=_tools(events),
         events=call.last_event_seq,
@@ -139,6 +155,7 @@ def _line(logged: LoggedEvent, turn: TranscriptFinal) -> TranscriptLine:
         heard_ms=turn.heard_ms,
         interrupted=turn.interrupted,
         missing=turn.missing,
+        heard_text=turn.heard_text,
     )
 
 

@@ -87,7 +87,11 @@ async def test_a_call_with_everything_is_as_declared(api: Api):
             summary="Booked",
             outcome={"booked": True},
             voicemail=None,
-            usage={"input_tokens": 1},
+            usage={
+                "cost_cents": 1.25,
+                "prices_as_of": "2026-11-24",
+                "providers": {"openai": {"input_tokens": 1}},
+            },
             task_context={"a": [1]},
         )
     answer = await api.json("GET", f"/api/calls/{api.ours.call_id}")

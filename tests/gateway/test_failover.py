@@ -243,3 +243,17 @@ async def test_with_every_provider_dead_the_fallback_runs(tmp_path: Path, what: 
 def test_the_points_are_the_twelve_and_one_more() -> None:
     assert len(POINTS) == 13
     assert len({replace(point) for point in POINTS.values()}) == 13
+
+
+async def test_the_record_adds_up_what_both_providers_cost(tmp_path: Path) -> None:
+    async with house_of(tmp_path, PAIRS[2], POINTS["after an answer"]) as home:
+        call = await home.dial_in(CallerScript(steps=STEPS))
+        row = await home.call_over(call)
+        counts = [x.event for x in await home.log(row) if isinstance(x.event, e.UsageReported)]
+        assert row.usage is not None
+        assert set(row.usage["providers"]) == {"elevenlabs", "openai"}
+        cents = [count.cost_cents or 0 for count in counts]
+        assert row.usage["cost_cents"] == pytest.approx(sum(cents), abs=0.001)
+        assert counts[-1].call_cost_cents == row.usage["cost_cents"] > 0
+        seconds = row.usage["providers"]["elevenlabs"]["session_ms"] / 1000
+        assert cents[0] == pytest.approx(seconds * 8 / 60, rel=0.01), "eight cents a minute"
