@@ -16,14 +16,16 @@ from providers.session import (
     Event,
     SemanticVad,
     ServerVad,
-    SessionClosed,
     SessionConfig,
-    SessionOpened,
     ToolDefinition,
     TurnDetection,
 )
+from store.call_events import CallEvent, ProviderClosed, ProviderFailed, ProviderOpened
 
 STALL_LIMIT_S = 10.0
+
+NO_FAULT = frozenset({"circuit_open", "session_expired"})
+"""Failures that say nothing about how a provider is doing."""
 
 Heard = Callable[[int, Event], None]
 Flush = Callable[[], Awaitable[None]]
@@ -109,7 +111,6 @@ class ProviderSessions:
                 raise ProviderError("circuit_open", f"{name} has failed a lot lately", retryable=True)
             await self._read(asked)
         except ProviderError as error:
-            self._count_failure(name, error.code)
             self._broke(number, error)
         await self._flush_call()
 
@@ -124,27 +125,26 @@ class ProviderSessions:
             try:
                 async for events in session.events():
                     for event in events:
-                        self._note(asked.provider, event)
                         self._heard(number, event)
                     await self._flush_call()
             finally:
                 services.metrics.providers.count_unknown(asked.provider, session.unknown)
 
-    def _note(self, provider: str, event: Event) -> None:
-        """Keep the provider's circuit informed."""
+    def note(self, event: CallEvent) -> None:
+        """Keep the providers' circuits informed: what the core says happened to its sessions."""
         match event:
-            case SessionOpened():
+            case ProviderOpened(provider=provider):
                 self._services.circuits.succeeded(provider)
-            case ErrorReported(code=code, fatal=True):
+            case ProviderFailed(provider=provider, code=code, fatal=True):
                 self._count_failure(provider, code)
-            case SessionClosed(code=code):
-                self._count_failure(provider, f"closed_{code}")
+            case ProviderClosed(provider=provider, code=close_code):
+                self._count_failure(provider, f"closed_{close_code}")
             case _:
                 pass
 
     def _count_failure(self, provider: str, code: str) -> None:
         self._services.metrics.providers.failures.labels(provider, code).inc()
-        if code != "circuit_open":
+        if code not in NO_FAULT:
             self._services.circuits.failed(provider)
 
     def _broke(self, number: int, error: ProviderError) -> None:

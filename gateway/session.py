@@ -229,6 +229,7 @@ class CallSession:
                     self._providers.put(command)
                 case a.Append(event=event):
                     self._services.metrics.count_event(event)
+                    self._providers.note(event)
                     self._services.event_log.append(self.call.org_id, self.call.id, event)
                 case a.SetTimer(timer=timer, at_s=at_s):
                     self._alarms.set(timer, at_s)

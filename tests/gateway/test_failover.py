@@ -4,10 +4,12 @@ The first provider's socket is cut at thirteen points of a call, for each of thr
 second one logs what it hears. Then the slower ways to fail, and the call in which nobody is left.
 """
 
+import asyncio
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import aiohttp
 import numpy as np
 import pytest
 
@@ -34,6 +36,7 @@ from bench.simulators.openai import OpenAIConfig
 from bench.simulators.twilio.call import SimulatedCall
 from media.alignment import find
 from media.mulaw import decode
+from providers.circuit import COOL_DOWN_S
 from store import call_events as e
 from store.event_log import LoggedEvent
 from store.flows import FlowFields
@@ -257,3 +260,36 @@ async def test_the_record_adds_up_what_both_providers_cost(tmp_path: Path) -> No
         assert counts[-1].call_cost_cents == row.usage["cost_cents"] > 0
         seconds = row.usage["providers"]["elevenlabs"]["session_ms"] / 1000
         assert cents[0] == pytest.approx(seconds * 8 / 60, rel=0.01), "eight cents a minute"
+
+
+async def test_a_provider_that_keeps_failing_is_left_alone_until_a_probe_succeeds(tmp_path: Path) -> None:
+    fault = Fault("upgrade", Refuse(503), sessions=5)
+    first = AgentScript((Reply((Speak(GREETING),)),), faults=(fault,))
+    second = AgentScript((Reply((Speak(GREETING),)),))
+    pair = ("openai", "gemini")
+    scripts = {"openai": first, "gemini": second}
+    async with house(tmp_path, providers=pair, scripts=scripts) as home, aiohttp.ClientSession() as client:
+
+        async def states() -> dict[str, str]:
+            async with client.get(f"{home.public_url}/api/ready") as answer:
+                assert answer.status == 200
+                return dict((await answer.json())["details"]["providers"])
+
+        async def spoke() -> list[str]:
+            call = await home.dial_in(CallerScript(steps=(Listen(), HangUp())))
+            log = await home.log(await home.call_over(call))
+            return [x.event.provider for x in log if isinstance(x.event, e.ProviderOpened)]
+
+        for _ in range(5):
+            assert await states() == {"openai": "closed", "gemini": "closed"}
+            assert await spoke() == ["gemini"]
+        assert await states() == {"openai": "open", "gemini": "closed"}
+        async with client.get(f"{home.public_url}/metrics") as answer:
+            assert 'hum_provider_circuit_state{provider="openai"} 2.0' in await answer.text()
+        upgrades = len(home.openai.refused)
+        assert await spoke() == ["gemini"]
+        assert len(home.openai.refused) == upgrades, "nobody knocked"
+        await asyncio.sleep(COOL_DOWN_S)
+        assert (await states())["openai"] == "half_open"
+        assert await spoke() == ["openai"]
+        assert (await states())["openai"] == "closed"
