@@ -1,6 +1,5 @@
 """Which providers this service can speak with, and how to reach each."""
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -12,6 +11,7 @@ from providers.errors import ProviderError
 from providers.gemini import codec as gemini
 from providers.openai import codec as openai
 from providers.session import SessionConfig
+from store.times import utc_now
 
 PROVIDERS: tuple[str, ...] = tuple(CAPABILITIES)
 """The providers we know, in order of preference."""
@@ -71,7 +71,7 @@ class ProviderDirectory:
             case "openai":
                 base_url = access.base_url or openai.DEFAULT_BASE_URL
                 return openai.OpenAICodec(
-                    config, api_key=access.api_key, base_url=base_url, asked_at_s=time.time()
+                    config, api_key=access.api_key, base_url=base_url, asked_at_s=utc_now().timestamp()
                 )
             case "gemini":
                 base_url = access.base_url or gemini.DEFAULT_BASE_URL

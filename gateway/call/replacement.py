@@ -86,8 +86,7 @@ def _begin(call: CallState, now_s: float) -> Iterator[Action]:
     session, replaced = call.session, call.replaced
     call.replaced = None
     if session.continues:
-        known = session.handle_turns if session.resumed else 0
-        yield ToProvider(p.Remember(call.transcript.history(tuple(call.unanswered))[known:]))
+        yield ToProvider(p.Remember(() if session.resumed else _told(call)))
     call.orphans.clear()
     call.orphans.extend(call.unanswered)
     yield SetTimer(Timer.RENEW, session.renew_at_s)
@@ -97,6 +96,16 @@ def _begin(call: CallState, now_s: float) -> Iterator[Action]:
     yield from _say_what_is_owed(call, replaced, now_s)
     if not call.guarding:
         yield from turns.pass_unanswered(call)
+
+
+def _told(call: CallState) -> tuple[p.HistoryTurn, ...]:
+    return call.transcript.history(tuple(call.unanswered))
+
+
+def _handle(call: CallState) -> str | None:
+    """What continues the session in use in another, if it knows all that was said: it can be told no more."""
+    session = call.session
+    return session.handle if session.handle_turns == len(_told(call)) else None
 
 
 def _replaced(call: CallState, provider: str, reason: str, *, planned: bool, gap_ms: int) -> Action:
@@ -184,6 +193,7 @@ def replace(call: CallState, code: str, now_s: float, *, retryable: bool = True)
     call.line_up.failed(old.provider, now_s, retryable=retryable)
     call.replaced = call.replaced or Replaced(old.provider, code, now_s, broke_off)
     if call.standby is not None:
+        yield from _refresh(call, call.standby, now_s)
         call.session, call.standby = call.standby, None
         yield SetTimer(Timer.STANDBY, None)
         yield UseSession(call.session.number)
@@ -195,7 +205,7 @@ def replace(call: CallState, code: str, now_s: float, *, retryable: bool = True)
         if provider is None:
             yield from give_up(call, call.replaced.reason, now_s)
             return
-        handle = old.handle if provider == old.provider and not old.resumed else None
+        handle = _handle(call) if provider == old.provider and not old.resumed else None
         call.session, opening = _open(call, provider, now_s, handle)
         call.session.handle_turns = old.handle_turns
         yield opening
@@ -254,11 +264,25 @@ def renew(call: CallState, now_s: float) -> Iterator[Action]:
     """The session in use nears its limit: open another of the same provider, to stand by."""
     if call.over or call.standby is not None or not call.provider_open:
         return
-    old = call.session
-    call.standby, opening = _open(call, old.provider, now_s, old.handle)
-    call.standby.handle_turns = old.handle_turns
+    yield from _stand_by(call, call.session.handle, now_s)
+
+
+def _stand_by(call: CallState, handle: str | None, now_s: float) -> Iterator[Action]:
+    call.standby, opening = _open(call, call.provider, now_s, handle)
+    call.standby.handle_turns = call.session.handle_turns
     yield opening
     yield SetTimer(Timer.STANDBY, now_s + OPEN_LIMIT_S)
+
+
+def _refresh(call: CallState, standby: Session, now_s: float) -> Iterator[Action]:
+    """A session that remembers by itself, and not all that was said since, gives way to one that knows it.
+
+    Source: Gemini API, Live API guide "Capabilities", read 2026-11: what was said before is told right after
+    the setup of a session that is not resumed, and at no other time (the server closes the socket, 1007).
+    """
+    if standby.resumed and standby.handle_turns != len(_told(call)):
+        yield from _drop(call, standby, now_s)
+        yield from _stand_by(call, _handle(call), now_s)
 
 
 def standby_overdue(call: CallState, now_s: float) -> Iterator[Action]:
@@ -302,7 +326,12 @@ def _standby_failed(
 def take_over_in_pause(call: CallState, now_s: float) -> Iterator[Action]:
     """Hand the conversation to the session that stands by, if nobody speaks and nothing is owed."""
     standby = call.standby
-    if standby is None or not standby.opened or not _pause(call):
+    if standby is None:
+        return
+    pause = _pause(call)
+    if pause or _handle(call) is not None:
+        yield from _refresh(call, standby, now_s)
+    if call.standby is not standby or not standby.opened or not pause:
         return
     old = call.session
     yield from _drop(call, old, now_s)

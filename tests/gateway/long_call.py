@@ -70,6 +70,7 @@ class Manners:
         fails: How the opening of some sessions, by number, ends; others are ready after 0.3 s.
         life_s: How long each lives; as long as its provider's usually do unless it says otherwise.
         warns_s: How long before its end a session says so, if it does.
+        handles: How many answers of a session are followed by a handle to resume it with.
     """
 
     provider: Provider
@@ -78,6 +79,7 @@ class Manners:
     fails: Mapping[int, Literal["refused", "silent"]] = field(default_factory=dict)
     life_s: float = 0.0
     warns_s: float | None = None
+    handles: int = 1_000_000
 
     def __post_init__(self) -> None:
         usual_s = CAPABILITIES[self.provider].session_limit_s
@@ -156,7 +158,8 @@ class SimulatedSession:
         return set(sound.frames) <= set(self.frames[-len(sound.frames) - 200 :])
 
     def answer(self, text: str, ms: int) -> None:
-        name = f"s{self.number}.a{next(self._answers)}"
+        number = next(self._answers)
+        name = f"s{self.number}.a{number}"
         self._later(0.3, p.ResponseStarted(f"r_{name}"), p.ItemAdded(name, "agent"))
         at_s = 0.3
         for begin_ms in range(0, ms, _CHUNK_MS):
@@ -166,7 +169,7 @@ class SimulatedSession:
             at_s += length_ms / 1000 / _SPEED
         done: list[p.Event] = [p.AgentAudioDone(name), p.AgentText(name, text)]
         self._later(at_s, *done, p.ResponseEnded(f"r_{name}", "completed"))
-        if self._call.manners.provider == "gemini":
+        if self._call.manners.provider == "gemini" and number <= self._call.manners.handles:
             self._later(at_s, p.SessionResumable(f"handle {name}"))
 
     def take(self, command: p.Command) -> None:
