@@ -98,7 +98,10 @@ class Screen:
 def _turn(data: dict[str, Any], after: str) -> Table:
     """One turn; what does not fit on a line is indented under its beginning."""
     name, style = _NAMES[data["party"]]
-    words = Text(data["text"], style=style)
+    heard = data.get("heard_text")
+    words = Text(data["text"] if heard is None else heard, style=style)
+    if heard is not None:
+        words.append(data["text"].removeprefix(heard), style="dim strike")
     words.append(f" {after}" if after else "", style="dim")
     turn = Table.grid(padding=(0, 2))
     turn.add_column(width=7)

@@ -11,13 +11,11 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-import msgspec
-
 from providers.capabilities import CAPABILITIES
 from providers.elevenlabs import messages as m
 from providers.elevenlabs.answers import Answers
 from providers.elevenlabs.caller_turns import CallerTurns
-from providers.errors import ProtocolError, ProviderError
+from providers.errors import ProviderError
 from providers.session import (
     AnswerTool,
     AppendAudio,
@@ -36,6 +34,7 @@ from providers.session import (
 )
 from providers.socket import SocketTarget
 from providers.transcode import ToMulaw, ToPcm
+from providers.typed_messages import TypedReader
 from providers.voices import voice_for
 
 MULAW = "ulaw_8000"
@@ -62,8 +61,7 @@ FINAL_ERRORS = frozenset(
 WRONG_INPUT = 1008
 """The close code for input or credentials the service does not accept."""
 
-_decoder: msgspec.json.Decoder[m.AnyMessage] = msgspec.json.Decoder(m.AnyMessage)
-_type_decoder = msgspec.json.Decoder(m.AnyType)
+_reader: TypedReader[m.AnyMessage] = TypedReader(m.AnyMessage, m.KNOWN_TYPES, m.IGNORED_TYPES)
 
 
 class ElevenLabsCodec:
@@ -109,24 +107,8 @@ class ElevenLabsCodec:
 
     def decode(self, text: str) -> Sequence[Event]:
         """See `Codec.decode`."""
-        try:
-            message = _decoder.decode(text)
-        except msgspec.ValidationError as error:
-            return self._unreadable(text, error)
-        except (msgspec.DecodeError, RecursionError, UnicodeError) as error:
-            raise ProtocolError("the provider sent something that is not JSON") from error
-        return self._events(message)
-
-    def _unreadable(self, text: str, error: msgspec.ValidationError) -> Sequence[Event]:
-        try:
-            kind: str = _type_decoder.decode(text).type
-        except (msgspec.DecodeError, RecursionError) as untyped:
-            raise ProtocolError("the provider sent a message without a type") from untyped
-        if kind in m.KNOWN_TYPES:
-            raise ProtocolError(f"{kind}: {error}") from error
-        if kind not in m.IGNORED_TYPES:
-            self.unknown[kind] += 1
-        return ()
+        message = _reader.read(text, self.unknown)
+        return () if message is None else self._events(message)
 
     def _events(self, message: m.AnyMessage) -> Sequence[Event]:
         match message:

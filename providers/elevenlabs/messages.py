@@ -15,12 +15,6 @@ class Message(msgspec.Struct, frozen=True, tag_field="type"):
     """The root of all server events."""
 
 
-class AnyType(msgspec.Struct, frozen=True):
-    """Any message, read for its type alone."""
-
-    type: str
-
-
 class MetadataData(msgspec.Struct, frozen=True):
     """The conversation's id, and the audio formats its agent is set to: `pcm_<rate>` or `ulaw_8000`."""
 

@@ -14,12 +14,6 @@ class Message(msgspec.Struct, frozen=True, tag_field="type"):
     """The root of all server events."""
 
 
-class AnyType(msgspec.Struct, frozen=True):
-    """Any message, read for its type alone."""
-
-    type: str
-
-
 class AudioFormat(msgspec.Struct, frozen=True):
     """`audio/pcmu`, `audio/pcma` or `audio/pcm`."""
 
