@@ -1,5 +1,6 @@
 """`hum bench`: the benchmarks."""
 
+import asyncio
 import json
 from typing import Annotated, Any
 
@@ -7,6 +8,7 @@ import typer
 import uvloop
 
 from bench.codecs import run_codecs
+from hum.bench_barge_in import bench_barge_in
 from hum.bench_calls import bench_calls
 from hum.commands.exits import clear_errors
 from hum.settings import SettingsError
@@ -26,15 +28,32 @@ def calls(
 ) -> None:
     """Carry paced calls through a gateway in its own process: latency, losses, CPU and memory."""
     with clear_errors():
-        if provider not in PROVIDERS:
-            raise SettingsError(f"--provider: there is a load generator for {', '.join(PROVIDERS)} only")
+        _check(provider)
         _show(uvloop.run(bench_calls(calls, seconds, provider)), as_json=as_json)
+
+
+@app.command("barge-in")
+def barge_in(
+    cuts: Annotated[int, typer.Option(min=1, max=10_000, help="How many times callers cut in.")] = 200,
+    provider: Annotated[str, typer.Option(help="Which provider to simulate.")] = PROVIDERS[0],
+    as_json: AsJson = False,
+) -> None:
+    """Cut into answers: how soon the agent falls silent, how truly it knows what was heard."""
+    with clear_errors():
+        _check(provider)
+        # Not uvloop: its timers count whole milliseconds, and the simulators are written for asyncio's own.
+        _show(asyncio.run(bench_barge_in(cuts, provider)), as_json=as_json)
 
 
 @app.command()
 def codecs(as_json: AsJson = False) -> None:
     """Measure conversions of sound and providers' codecs, in microseconds per frame or audio event."""
     _show(run_codecs(), as_json=as_json)
+
+
+def _check(provider: str) -> None:
+    if provider not in PROVIDERS:
+        raise SettingsError(f"--provider: there is one of {', '.join(PROVIDERS)} to simulate")
 
 
 def _show(figures: dict[str, Any], *, as_json: bool) -> None:
