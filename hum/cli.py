@@ -10,6 +10,7 @@ COMMANDS = {
     "serve": ("hum.commands.serve", "Run the service: gateway, control API and worker in one process."),
     "demo": ("hum.commands.demo", "Watch a phone call: no key, no account, no phone."),
     "bench": ("hum.commands.bench", "Measure calls, codecs and more."),
+    "providers": ("hum.commands.providers", "Check that each speech provider speaks with us."),
     "db": ("hum.commands.db", "Migrate, check and back up the database."),
     "org": ("hum.commands.org", "Create an organization, say who speaks in its calls."),
     "session": ("hum.commands.session", "Sign a person in without a browser."),
