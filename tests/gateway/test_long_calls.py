@@ -224,6 +224,7 @@ def test_a_long_answer_is_heard_to_its_end_though_its_session_dies(provider: Pro
     call.listen(660)
     check_unnoticed(call, sounds)
     assert replaced(call) == [(ENDS[provider], False)]
+    assert call.events(e.ProviderReplaced)[0].gap_ms == 0
     remembers = provider == "gemini"
     assert call.sessions[call.changes[-1].number].told == (
         () if remembers else tuple(conversation(sounds[:-1]))
@@ -312,22 +313,18 @@ def test_a_standby_that_remembers_too_little_gives_way_to_one_that_is_told_in_wo
     assert call.sessions[3].told == tuple(conversation(sounds[:-1]))
 
 
-def test_an_answer_broken_off_by_the_end_is_told_in_words_for_no_handle_knows_it() -> None:
-    sounds = [*questions(520), Sound(597, 1200, "what now")]
-    call = LongCall(sounds, manners("gemini", fails=dict.fromkeys(range(2, 6), "silent")))
-    call.listen(640)
+@pytest.mark.parametrize("stands_by", [True, False])
+def test_an_answer_broken_off_by_the_end_is_told_in_words_for_no_handle_knows_it(stands_by: bool) -> None:
+    fails = {} if stands_by else dict.fromkeys(range(2, 6), "silent")
+    lengths = {LONG_ANSWER.words: 80_000, "what now": 20_000}
+    sounds = [*questions(520), LONG_ANSWER, Sound(595, 1200, "what now"), Sound(640, 1200, "the end")]
+    call = LongCall(sounds, manners("gemini", fails=fails, answers_ms=lengths))
+    call.listen(660)
     check_frames(call)
     assert replaced(call) == [("provider_closed_1011", False)]
-    told = call.sessions[max(call.sessions)].told
-    assert told is not None
-    assert told[-2:] == (p.HistoryTurn("caller", "what now"), p.HistoryTurn("agent", "re what now"))
-    assert asked(call) == 2, "go on where it was broken off"
-
-
-def test_a_session_resumed_in_vain_is_tried_again_without_the_handle() -> None:
-    sounds = [*questions(520), Sound(620, 1200, "the end")]
-    call = LongCall(sounds, manners("gemini", fails={2: "refused"}))
-    call.listen(640)
-    check_unnoticed(call, sounds)
-    assert [bool(session.opened.resume_handle) for session in call.sessions.values()] == [False, True, False]
-    assert call.sessions[3].told == tuple(conversation(sounds[:-1]))
+    last = call.sessions[in_use(call)[-1]]
+    assert last.opened.resume_handle is None
+    assert last.told is not None
+    assert last.told[-2:] == (p.HistoryTurn("caller", "what now"), p.HistoryTurn("agent", "re what now"))
+    assert asked(call) == 2, "beside the greeting: to go on where it was broken off"
+    assert transcript(call)[-2:] == conversation(sounds)[-2:]
