@@ -69,7 +69,8 @@ async def bench_barge_in(cuts: int, provider: str) -> dict[str, Any]:
         org_id, number_id = await _seed(url, material)
         callers = await _carry(directory, url, core, provider, number_id, material, cuts)
         outcomes = await _judge(url, org_id, callers, material.answer.duration_ms)
-    lateness_ms = max(caller.call.streams[0].worst_lateness_ms for caller in callers)
+    streams = [stream for caller in callers for stream in caller.call.streams]
+    lateness_ms = max((stream.worst_lateness_ms for stream in streams), default=0.0)
     return {
         "provider": provider,
         **outcomes.figures(),
@@ -127,6 +128,9 @@ async def _judge(url: str, org_id: str, callers: Sequence[CuttingCaller], answer
     database = await Database.open(url)
     try:
         for caller in callers:
+            if not caller.call.streams:
+                outcomes.unanswered += 1
+                continue
             reports = await _reports(database, org_id, caller.call.sid)
             judge(caller, caller.call.streams[0], answer_ms, reports, outcomes)
     finally:

@@ -72,16 +72,13 @@ class CuttingCaller:
         self.call = call
         self.said = DepartingSound()
         self.cuts: list[Cut] = []
+        self.unanswered = False
         self._clips = [(clip, onset_of(clip.sound)) for clip in clips]
         self._answer_ms = answer_ms
         self._draw = draw
 
     async def run(self, cuts: int) -> None:
-        """Cut into so many answers, then hang up.
-
-        Raises:
-            TimeoutError: an answer did not begin.
-        """
+        """Cut into so many answers, then hang up; earlier when an answer does not come."""
         try:
             async with asyncio.timeout(ANSWER_LIMIT_S):
                 await self.call.wait_stream()
@@ -91,6 +88,8 @@ class CuttingCaller:
             for _ in range(cuts):
                 since = await self._cut(await self._answer_from(since))
             await line.wait_until(since)
+        except TimeoutError:
+            self.unanswered = True
         finally:
             self.call.hang_up("caller")
 

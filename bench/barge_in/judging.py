@@ -7,7 +7,8 @@
 - `heard_error_ms` is how far what the gateway reported as heard is from what the carrier had played.
 
 A cut so near the end of the answer that nothing was left to be cut when the speech could be known for speech
-is too late: nobody could have done anything. A cut in time without a clear is missed.
+is too late: nobody could have done anything. A cut in time without a clear is missed. A call in which an
+answer never came counts as unanswered; the cuts it was still to make are not made.
 """
 
 from collections.abc import Sequence
@@ -45,6 +46,7 @@ class Outcomes:
     too_late: int = 0
     missed: int = 0
     unreported: int = 0
+    unanswered: int = 0
 
     def figures(self) -> dict[str, object]:
         """The outcomes as plain data."""
@@ -57,6 +59,7 @@ class Outcomes:
             "too_late": self.too_late,
             "missed": self.missed,
             "unreported": self.unreported,
+            "unanswered": self.unanswered,
         }
 
 
@@ -72,8 +75,9 @@ def judge(
         reports: what the service recorded about the call.
         into: where to add.
     """
+    into.unanswered += caller.unanswered
     ends = [cut.onset for cut in caller.cuts[1:]] + [stream.end_sample]
-    for cut, end in zip(caller.cuts, ends, strict=True):
+    for cut, end in zip(caller.cuts, ends, strict=False):
         decided = _deciding_frame(caller, stream, cut)
         clears = [cleared for cleared in stream.clears if cut.onset <= cleared.at < end]
         if clears:

@@ -66,6 +66,17 @@ async def test_each_cut_is_accounted_for(provider: str, tmp_path: Path) -> None:
     assert judged(caller, reports).missed == len(sound.clear_ms)
 
 
+@pytest.mark.whole_call
+@pytest.mark.virtual_time(wall=True)
+async def test_an_answer_that_never_comes_ends_the_call_and_is_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tests.bench.test_barge_in.AGENT", AgentScript())
+    caller, reports = await cut_in(tmp_path, "openai")
+    assert not caller.cuts
+    assert judged(caller, reports).unanswered == 1
+
+
 def test_cuts_are_drawn_over_the_whole_answer_and_its_edges() -> None:
     caller = CuttingCaller.__new__(CuttingCaller)
     caller._answer_ms, caller._draw = ANSWER.duration_ms, random.Random(5)
