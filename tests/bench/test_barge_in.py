@@ -71,10 +71,19 @@ async def test_each_cut_is_accounted_for(provider: str, tmp_path: Path) -> None:
 async def test_an_answer_that_never_comes_ends_the_call_and_is_counted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tests.bench.test_barge_in.AGENT", AgentScript())
+    answer_from = CuttingCaller._answer_from
+
+    async def twice(self: CuttingCaller, since: int) -> int:
+        if len(self.cuts) == 2:
+            await self.call.line.wait_until(since)
+            raise TimeoutError
+        return await answer_from(self, since)
+
+    monkeypatch.setattr(CuttingCaller, "_answer_from", twice)
     caller, reports = await cut_in(tmp_path, "openai")
-    assert not caller.cuts
-    assert judged(caller, reports).unanswered == 1
+    outcomes = judged(caller, reports)
+    assert len(caller.cuts) == 2
+    assert (len(outcomes.clear_ms) + outcomes.too_late, outcomes.unanswered) == (2, 1)
 
 
 def test_cuts_are_drawn_over_the_whole_answer_and_its_edges() -> None:
