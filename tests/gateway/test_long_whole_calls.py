@@ -240,7 +240,7 @@ async def test_connections_of_forty_seconds_with_gemini(tmp_path: Path) -> None:
 @pytest.mark.soak
 @pytest.mark.timeout(1800)
 async def test_seventy_minutes_with_openai(tmp_path: Path, one_time: None) -> None:
-    talk = Talk(times=105, rest_ms=33_000, answer_ms=4200)
+    talk = Talk(times=107, rest_ms=33_000, answer_ms=4200)
     async with house(tmp_path, talk.agent) as home:
         held = await hold(home, talk, limit_s=5000)
         assert len(held.said) > 70 * 60_000 * BYTES_PER_MS
