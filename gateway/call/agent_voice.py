@@ -194,7 +194,13 @@ class AgentVoice:
 
     def heard_ms(self, item_id: str, now_ms: float) -> int:
         """How much of an item has been heard."""
-        return self._heard_before.get(item_id, 0) + self._playback.heard_ms(item_id, now_ms)
+        return self._of_item(item_id, self._playback.heard_ms(item_id, now_ms))
+
+    def _of_item(self, item_id: str, heard_ms: int) -> int:
+        """What was heard of an item in all; the silence that fills its last frame is not part of it."""
+        heard_ms += self._heard_before.get(item_id, 0)
+        received = self._received.get(item_id)
+        return heard_ms if received is None else min(heard_ms, received // BYTES_PER_MS)
 
     def received_ms(self, item_id: str) -> int:
         """How much of an item's speech has arrived; 0 for one long past."""
@@ -251,8 +257,8 @@ class AgentVoice:
         for item in self._playback.clear(now_ms):
             if item.item_id != OWN_SOUND:
                 before_ms = self._heard_before.get(item.item_id, 0)
-                self._heard_before[item.item_id] = before_ms + item.heard_ms
-                cut.append(CutItem(item.item_id, before_ms + item.heard_ms, before_ms + item.sent_ms))
+                heard_ms = self._heard_before[item.item_id] = self._of_item(item.item_id, item.heard_ms)
+                cut.append(CutItem(item.item_id, heard_ms, before_ms + item.sent_ms))
         self._sent.clear()
         self._cutter.clear()
         self._item_id = ""

@@ -142,7 +142,7 @@ def test_what_is_said_while_it_rings_is_heard_from_the_first_sample() -> None:
     assert not voice.drained()
     echo_all(voice, actions, 360)
     assert voice.drained()
-    assert voice.heard_ms("a", 360) == 260
+    assert voice.heard_ms("a", 360) == 250
 
 
 def test_an_answer_over_before_the_call_is_marked_to_its_end_though_no_item_said_so() -> None:
