@@ -136,7 +136,8 @@ async def _running(
 ) -> AsyncIterator[Service]:
     sealing_key = await asyncio.to_thread(settings.sealing_key)
     prices = await asyncio.to_thread(PriceTable.load, settings.prices_file)
-    parts = _Parts.make(settings, sealing_key, prices, listener, database, client)
+    providers = await asyncio.to_thread(_providers, settings)
+    parts = _Parts.make(settings, sealing_key, prices, providers, listener, database, client)
     runner = web.AppRunner(parts.application(roles), access_log=None, shutdown_timeout=5.0)
     failure: Exception | None = None
     async with asyncio.TaskGroup() as tasks:
@@ -184,6 +185,7 @@ class _Parts:
         settings: Settings,
         sealing_key: bytes,
         prices: PriceTable,
+        providers: ProviderDirectory,
         listener: socket.socket,
         database: Database,
         client: aiohttp.ClientSession,
@@ -196,7 +198,7 @@ class _Parts:
             database=database,
             event_log=EventLog(database, bus),
             bus=bus,
-            providers=_providers(settings),
+            providers=providers,
             circuits=Circuits(asyncio.get_running_loop().time),
             prices=prices,
             connector=AiohttpConnector(client),

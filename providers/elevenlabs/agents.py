@@ -57,14 +57,16 @@ class ElevenLabsAgents:
     """
 
     def __init__(self, client: AsyncElevenLabs, http: httpx.AsyncClient | None = None) -> None:
-        self._client = client
+        # The SDK loads each part when it is first touched, most of a second in all: not in mid-call.
+        self._api = client.conversational_ai
+        self._loaded = (self._api.agents, self._api.conversations, self._api.tools)
         self._http = http
         self._agent_ids: dict[str, str] = {}
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     @classmethod
     def open(cls, api_key: str, base_url: str | None = None) -> "ElevenLabsAgents":
-        """Make one with clients of its own; `close` closes them.
+        """Make one with clients of its own; `close` closes them. Takes a second: not on a loop that is busy.
 
         Args:
             api_key: The workspace's key.
@@ -106,12 +108,12 @@ class ElevenLabsAgents:
             return self._agent_ids[name]
 
     async def _signed_url(self, agent_id: str) -> str:
-        conversations = self._client.conversational_ai.conversations
+        conversations = self._api.conversations
         answer = await _ask(conversations.get_signed_url(agent_id=agent_id, request_options=_ONCE))
         return _text(answer, "signed_url")
 
     async def _find(self, name: str, config: SessionConfig) -> str | None:
-        agents = self._client.conversational_ai.agents
+        agents = self._api.agents
         page = await _ask(agents.list(search=name, page_size=PAGE, request_options=_ONCE))
         found = [agent for agent in _all(page, "agents") if _is_named(agent, name)]
         if not found:
@@ -121,7 +123,7 @@ class ElevenLabsAgents:
         return agent_id
 
     async def _mend(self, agent_id: str, config: SessionConfig) -> None:
-        agents = self._client.conversational_ai.agents
+        agents = self._api.agents
         settings = _plain(await _ask(agents.get(agent_id, request_options=_ONCE)))
         tool_ids = _tool_ids(settings)
         wanted = {
@@ -146,7 +148,7 @@ class ElevenLabsAgents:
         conversation: Any = conversation_settings(config, await self._tools(config))
         platform: Any = platform_settings()
         created = await _ask(
-            self._client.conversational_ai.agents.create(
+            self._api.agents.create(
                 name=name,
                 conversation_config=conversation,
                 platform_settings=platform,
@@ -164,7 +166,7 @@ class ElevenLabsAgents:
         cursor: str | None = None
         for _ in range(MAX_PAGES):
             page = await _ask(
-                self._client.conversational_ai.tools.list(
+                self._api.tools.list(
                     search=tool.name, types="client", page_size=PAGE, cursor=cursor, request_options=_ONCE
                 )
             )
@@ -179,7 +181,7 @@ class ElevenLabsAgents:
     async def _create_tool(self, tool: ToolDefinition) -> str:
         request: Any = {"tool_config": tool_settings(tool)}
         created = await _ask(
-            self._client.conversational_ai.tools.create(request=request, request_options=_ONCE)
+            self._api.tools.create(request=request, request_options=_ONCE)
         )
         return _text(created, "id")
 
