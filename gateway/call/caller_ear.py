@@ -45,10 +45,16 @@ class CallerEar:
             frame = binascii.a2b_base64(audio.payload)
         except binascii.Error:
             frame = b""  # the carrier's fault; the provider will say what it thinks of it
+        pcm16 = decode(frame)
+        middle = len(frame) // 2
+        halves = ((0, middle), (middle, len(frame)))  # a whole frame would find speech 10 ms later
+        levels = [rms(pcm16[2 * begin : 2 * end]) for begin, end in halves]
+        self._remember(audio, audible=max(levels) >= AUDIBLE_RMS)
+        edges: tuple[SpeechEdge, ...] = ()
+        for level, (begin, end) in zip(levels, halves, strict=True):
+            at_ms = audio.timestamp_ms
+            edges += self._gate.feed_rms(level, at_ms + begin // BYTES_PER_MS, at_ms + end // BYTES_PER_MS)
         length_ms = len(frame) // BYTES_PER_MS
-        level = rms(decode(frame))
-        self._remember(audio, audible=level >= AUDIBLE_RMS)
-        edges = self._gate.feed_rms(level, audio.timestamp_ms, audio.timestamp_ms + length_ms)
         if self._gate.speaking:
             self.loud_ms += length_ms
         return edges

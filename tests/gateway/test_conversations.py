@@ -47,7 +47,7 @@ BUT = clip(800, 6, "But on Sunday?")
 LONG = clip(3000, 7, "On Sunday we are closed, except for emergencies, which we take at any hour.")
 BYE = clip(600, 8, "Thank you, bye.")
 GOODBYE = clip(800, 9, "You are welcome. Goodbye!")
-CLICK = Clip("click", "", noise(30, seed=10, amplitude=2000))
+CLICK = Clip("click", "", noise(45, seed=10, amplitude=1212))
 """Loud enough, and just long enough, for our own ear; the providers know it for no speech."""
 
 Fact = tuple[object, ...]
