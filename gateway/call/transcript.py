@@ -214,7 +214,7 @@ class Transcript:
             if not turn.complete:
                 return
             del self._turns[item_id]
-            if turn.party == "caller" and turn.text is None:
+            if turn.party == "caller" and (turn.text is None or turn.missing):
                 self._late[item_id] = turn
             self._said[turn.turn_id] = turn.remembered()
             yield turn.final(now_ms)

@@ -6,7 +6,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bench.scenarios.agent import AgentScript
 from bench.scenarios.scenario import Scenario
 from bench.simulators.twilio import NumberConfig, TwilioConfig, TwilioSimulator
 from hum.administration import create_key
@@ -48,7 +47,7 @@ async def stage(scenario: Scenario, provider: str, data_dir: Path, port: int) ->
     """
     async with (
         TwilioSimulator(TwilioConfig()) as twilio,
-        simulated_provider(provider, _agent(scenario, provider)) as speech,
+        simulated_provider(provider, scenario.agent) as speech,
     ):
         settings = Settings(
             port=port,
@@ -61,21 +60,6 @@ async def stage(scenario: Scenario, provider: str, data_dir: Path, port: int) ->
         async with _service(settings) as service:
             org_id, api_key = await _seed(service, twilio, scenario)
             yield Stage(service, twilio, speech, org_id, api_key)
-
-
-def _agent(scenario: Scenario, provider: str) -> AgentScript:
-    """The agent's side as this provider can play it.
-
-    The Gemini session takes a caller's words as lost when they come only after the model's turn is complete,
-    so there they come with the turn.
-    """
-    if provider != "gemini":
-        return scenario.agent
-    turns = tuple(
-        replace(turn, transcript="before") if turn.transcript == "after" else turn
-        for turn in scenario.agent.turns
-    )
-    return replace(scenario.agent, turns=turns)
 
 
 @asynccontextmanager

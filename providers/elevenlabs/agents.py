@@ -180,9 +180,7 @@ class ElevenLabsAgents:
 
     async def _create_tool(self, tool: ToolDefinition) -> str:
         request: Any = {"tool_config": tool_settings(tool)}
-        created = await _ask(
-            self._api.tools.create(request=request, request_options=_ONCE)
-        )
+        created = await _ask(self._api.tools.create(request=request, request_options=_ONCE))
         return _text(created, "id")
 
 

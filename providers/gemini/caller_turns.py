@@ -7,9 +7,9 @@ begins. Words come in no promised order with the rest, and not every model marks
 text is complete when it is marked, when there are words and the answer to them has ended, or when the
 provider's turn is over or the caller's next one begins. It is None when there are no words by then.
 
-Words that come later are lost where the provider tells of turns. Elsewhere they would look like speech that
-cuts in, so while an answer is on or being played, and has not been interrupted, they wait for the turn that
-follows.
+Where the provider tells of turns, words that come after a turn was given up without any are told late, once
+they are marked as finished or something else happens. Elsewhere they would look like speech that cuts in, so
+while an answer is on or being played, and has not been interrupted, they wait for the turn that follows.
 
 Source: google-genai 3.4 `types.LiveServerContent` ("doesn't imply any ordering"); googleapis/js-genai #1429
 (`finished` not set).
@@ -41,12 +41,13 @@ class CallerTurns:
         prefix: Begins the ids of the turns' items.
     """
 
-    __slots__ = ("_count", "_early_words", "_prefix", "_spoke", "_turn", "signalled")
+    __slots__ = ("_count", "_early_words", "_prefix", "_spoke", "_turn", "_wordless", "signalled")
 
     def __init__(self, prefix: str) -> None:
         self._prefix = prefix
         self._count = 0
         self._turn: _Turn | None = None
+        self._wordless: _Turn | None = None  # the last turn, given up without words
         self._early_words: list[str] = []
         self._spoke = False  # since the last answer began
         self.signalled = False
@@ -58,6 +59,8 @@ class CallerTurns:
             if not self._turn.stopped:
                 return
             yield from self._complete(self._turn)
+        yield from self._tell_late()
+        self._wordless = None
         self._count += 1
         self._spoke = True
         self._turn = _Turn(f"{self._prefix}.c{self._count}")
@@ -86,7 +89,10 @@ class CallerTurns:
             at_ms: The time.
         """
         if self._turn is None:
-            if self.signalled or not text:
+            if self.signalled:
+                yield from self._late_words(text, finished=finished)
+                return
+            if not text:
                 return
             if answering:
                 self._early_words.append(text)
@@ -129,6 +135,21 @@ class CallerTurns:
         turn = self._turn
         if turn is not None and (turn.answered or (unanswered and turn.stopped)):
             yield from self._complete(turn)
+        else:
+            yield from self._tell_late()
+
+    def _late_words(self, text: str, *, finished: bool) -> Iterator[Event]:
+        if self._wordless is not None:
+            if text:
+                self._wordless.words.append(text)
+            if finished:
+                yield from self._tell_late()
+
+    def _tell_late(self) -> Iterator[Event]:
+        turn = self._wordless
+        if turn is not None and turn.words:
+            self._wordless = None
+            yield CallerText(turn.item_id, "".join(turn.words).strip() or None)
 
     def _add(self, turn: _Turn, text: str) -> Iterator[Event]:
         turn.words.append(text)
@@ -136,4 +157,5 @@ class CallerTurns:
 
     def _complete(self, turn: _Turn) -> Iterator[Event]:
         self._turn = None
+        self._wordless = None if turn.words else turn
         yield CallerText(turn.item_id, "".join(turn.words).strip() or None)

@@ -154,6 +154,9 @@ def test_a_failed_transcription_is_said_to_be_missing() -> None:
     driver.caller_says("c1", None, 500)
     final = driver.events(e.TranscriptFinal)[-1]
     assert (final.party, final.text, final.missing) == ("caller", "", True)
+    driver.say(p.CallerText("c1", "Are you there?"))  # it could, after all
+    late = driver.events(e.TranscriptFinal)[-1]
+    assert (late.turn_id, late.text, late.missing) == (final.turn_id, "Are you there?", False)
 
 
 def test_partials_are_spaced_and_replaced_by_the_final() -> None:

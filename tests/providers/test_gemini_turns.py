@@ -40,6 +40,7 @@ def test_turns_and_answers_are_whole_whatever_comes(moves: list[str]) -> None:
             events += codec.decode(move)
     on: str | None = None
     steps: dict[str, list[str]] = {}
+    wordless: set[str] = set()
     for event in events:
         kind = type(event).__name__
         match event:
@@ -63,7 +64,11 @@ def test_turns_and_answers_are_whole_whatever_comes(moves: list[str]) -> None:
             case p.CallerSpeechStarted(item_id=item):
                 assert all(s[-1] == "CallerText" for name, s in steps.items() if ".c" in name)
                 steps[item] = [kind]
+            case p.CallerText(item_id=item, text=str()) if item in wordless:
+                wordless.remove(item)  # late, once
             case p.CallerSpeechStopped(item_id=item) | p.CallerText(item_id=item):
+                if isinstance(event, p.CallerText) and event.text is None:
+                    wordless.add(item)
                 assert kind not in steps[item]
                 assert kind != "CallerText" or "CallerSpeechStopped" in steps[item]
                 steps[item].append(kind)
@@ -127,6 +132,17 @@ def test_an_answer_nobody_asked_for_answers_a_turn_not_told() -> None:
     codec.encode(p.Respond())
     for text in (tool, sound()):  # what is said about a result, or beside it, is no answer to another turn
         assert "CallerSpeechStarted" not in kinds(codec.decode(text))
+
+
+def test_words_that_come_after_their_turn_was_given_up_are_told_late() -> None:
+    codec = opened()
+    codec.decode(START)
+    codec.decode(STOP)
+    assert p.CallerText("g1.c1", None) in codec.decode(sound(generationComplete=True, turnComplete=True))
+    assert not codec.decode(content(inputTranscription={"text": "Are you "}))
+    last = codec.decode(content(inputTranscription={"text": "open?", "finished": True}))
+    assert list(last) == [p.CallerText("g1.c1", "Are you open?")]
+    assert not codec.decode(content(inputTranscription={"text": "again", "finished": True}))
 
 
 def test_words_during_an_answer_that_goes_on_are_no_speech_that_cuts_in() -> None:
