@@ -57,21 +57,35 @@ class EnergyGate:
         threshold_dbfs: level from which a frame is loud, -96 to 0.
         min_speech_ms: how long it must be loud, so that a click is no speech; 0 decides on the first frame.
         hangover_ms: how long it must be quiet, so that a pause for breath is no end.
+        gap_ms: how long it may be quiet in between while it has not begun yet, so that a dip is no new start.
 
     Raises:
         MediaError: a value outside its range.
     """
 
-    __slots__ = ("_hangover_ms", "_loud_from_ms", "_loud_until_ms", "_min_rms", "_min_speech_ms", "_speaking")
+    __slots__ = (
+        "_gap_ms",
+        "_hangover_ms",
+        "_loud_from_ms",
+        "_loud_until_ms",
+        "_min_rms",
+        "_min_speech_ms",
+        "_speaking",
+    )
 
     def __init__(
-        self, threshold_dbfs: float = -38.0, min_speech_ms: int = 60, hangover_ms: int = 400
+        self,
+        threshold_dbfs: float = -38.0,
+        min_speech_ms: int = 60,
+        hangover_ms: int = 400,
+        gap_ms: int = 0,
     ) -> None:
         if not FLOOR_DBFS <= threshold_dbfs <= 0 or min_speech_ms < 0 or hangover_ms < 0:
             raise MediaError("threshold must be -96 to 0 dBFS, minimum and hangover not negative")
         self._min_rms = FULL_SCALE * 10 ** (threshold_dbfs / 20)
         self._min_speech_ms = min_speech_ms
         self._hangover_ms = hangover_ms
+        self._gap_ms = gap_ms
         self._speaking = False
         self._loud_from_ms: int | None = None  # start of the loud run, while nobody speaks yet
         self._loud_until_ms = 0  # end of the last loud frame
@@ -116,13 +130,13 @@ class EnergyGate:
         """
         ceased = self.advance(begin_ms)
         if level < self._min_rms:
-            if not self._speaking:
+            if not self._speaking and end_ms - self._loud_until_ms > self._gap_ms:
                 self._loud_from_ms = None
             return ceased + self.advance(end_ms)
         if self._speaking:
             self._loud_until_ms = end_ms
             return ceased
-        if self._loud_from_ms is None or begin_ms > self._loud_until_ms:
+        if self._loud_from_ms is None or begin_ms > self._loud_until_ms + self._gap_ms:
             self._loud_from_ms = begin_ms
         self._loud_until_ms = end_ms
         if end_ms - self._loud_from_ms < self._min_speech_ms:

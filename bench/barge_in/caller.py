@@ -5,6 +5,8 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from bench.scenarios.clip import Clip
 from bench.simulators.twilio.call import SimulatedCall
 from bench.sound import mulaw
@@ -20,6 +22,12 @@ ONSET_LEVEL = 32768 * 10 ** (-38 / 20)
 
 _ONSET_WINDOW_BYTES = 40
 
+CLEARLY = 2**0.5
+"""3 dB."""
+
+SPEECH_WINDOWS = 4
+"""So many windows of 10 ms in a row are speech: the 40 ms of a flow's default."""
+
 
 @dataclass(frozen=True, slots=True)
 class Cut:
@@ -27,7 +35,7 @@ class Cut:
 
     Args:
         item_from: where the answer began to be played.
-        onset: where the caller's first sound over -38 dBFS begins (to 5 ms).
+        onset: where the caller's speech begins: 40 ms clearly over -38 dBFS, to 5 ms.
         until: where the caller's words end.
     """
 
@@ -123,10 +131,19 @@ class CuttingCaller:
 
 
 def onset_of(sound: bytes) -> int:
-    """Return the first sample of the first 5 ms over -38 dBFS.
+    """Return the first sample from which on it is clearly over -38 dBFS for 40 ms, as a flow counts speech.
+
+    A click or the burst of a consonant before it is no speech yet, and of sound within 3 dB of a threshold it
+    depends on where frames begin on which side it falls. Judged in windows of 10 ms from each 5 ms.
 
     Args:
         sound: mu-law, loud enough somewhere.
     """
-    loud = mulaw.window_levels(sound, _ONSET_WINDOW_BYTES) >= ONSET_LEVEL
+    clearly = ONSET_LEVEL * CLEARLY
+    loud = mulaw.window_levels(sound, _ONSET_WINDOW_BYTES) >= clearly
+    power = mulaw.window_levels(sound, _ONSET_WINDOW_BYTES).astype(float) ** 2
+    pairs = np.sqrt((power[:-1] + power[1:]) / 2) >= clearly  # 10 ms from each 5 ms on
+    for first in range(len(pairs) - 2 * SPEECH_WINDOWS + 2):
+        if loud[first] and pairs[first : first + 2 * SPEECH_WINDOWS : 2].all():
+            return first * _ONSET_WINDOW_BYTES
     return int(loud.argmax()) * _ONSET_WINDOW_BYTES

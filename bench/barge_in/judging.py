@@ -1,7 +1,8 @@
 """What became of each cut, read off the carrier's record of the line.
 
-- `clear_ms` runs from the caller's first sound over -38 dBFS, on the carrier's clock, to the clear. Of that,
-  at least 20 ms are the carrier's, which sends a frame when it is over, and 40 ms are asked for by the flow.
+- `clear_ms` runs from where the caller's speech begins, on the carrier's clock, to the clear. Speech is what
+  a flow counts as such: 40 ms in a row clearly over -38 dBFS. Of `clear_ms` those 40 ms are the flow's, and
+  up to 20 are the carrier's, which sends a frame when it is over.
 - `decide_ms` runs from the moment the carrier sent the frame that decided - the one with which speech has
   lasted for 40 ms - to the clear: the gateway's own share, with both ways over the socket.
 - `heard_error_ms` is how far what the gateway reported as heard is from what the carrier had played.
@@ -14,13 +15,12 @@ answer never came counts as unanswered; the cuts it was still to make are not ma
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from bench.barge_in.caller import ONSET_LEVEL, Cut, CuttingCaller
+from bench.barge_in.caller import ONSET_LEVEL, SPEECH_WINDOWS, Cut, CuttingCaller
 from bench.load.lane import spread
 from bench.simulators.twilio.playback import Cleared
 from bench.simulators.twilio.stream_record import StreamRecord
 from bench.sound import mulaw
 
-LEAST_SPEECH_FRAMES = 2
 REPORT_LIMIT_MS = 1000
 """A report of a barge-in belongs to the nearest clear, if that is so near."""
 
@@ -113,12 +113,12 @@ def _judge_clear(
 
 def _deciding_frame(caller: CuttingCaller, stream: StreamRecord, cut: Cut) -> int:
     """The first sample of the frame with which speech has lasted long enough; of the last if it never has."""
+    half = mulaw.FRAME_BYTES // 2
     into_frame = (cut.onset - stream.start_sample) % mulaw.FRAME_BYTES
     loud = 0
     start = cut.onset - into_frame
-    for start in range(cut.onset - into_frame, cut.until, mulaw.FRAME_BYTES):
-        frame = caller.said.between(start, start + mulaw.FRAME_BYTES)
-        loud = loud + 1 if mulaw.level(frame) >= ONSET_LEVEL else 0
-        if loud == LEAST_SPEECH_FRAMES:
+    for start in range(cut.onset - into_frame, cut.until, half):
+        loud = loud + 1 if mulaw.level(caller.said.between(start, start + half)) >= ONSET_LEVEL else 0
+        if loud == SPEECH_WINDOWS:
             break
-    return start
+    return start - (start - stream.start_sample) % mulaw.FRAME_BYTES

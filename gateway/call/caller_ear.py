@@ -10,6 +10,9 @@ from media.mulaw import BYTES_PER_MS, decode, rms
 AUDIBLE_RMS = 104.0
 """From this level on (-50 dBFS) a frame may hold speech, however soft."""
 
+DIP_MS = 10
+"""A dip of one half frame is no end of the sound before it."""
+
 LEAD_IN_FRAMES = 25
 """Quiet kept ahead of the first sound: 500 ms, what a provider wants to hear before speech."""
 
@@ -28,7 +31,7 @@ class CallerEar:
     __slots__ = ("_frames", "_gate", "_sounded", "loud_ms")
 
     def __init__(self, threshold_dbfs: float, min_speech_ms: int) -> None:
-        self._gate = EnergyGate(threshold_dbfs, min_speech_ms)
+        self._gate = EnergyGate(threshold_dbfs, min_speech_ms, gap_ms=DIP_MS)
         self._frames: deque[CallerAudio] = deque(maxlen=MEMORY_FRAMES)
         self._sounded = False
         self.loud_ms = 0

@@ -21,8 +21,10 @@ REPLY = Reply((Speak(ANSWER),))
 AGENT = AgentScript(prompted=(REPLY,), turns=tuple(Turn("words", REPLY) for _ in range(CUTS + 1)))
 
 
-def test_speech_begins_with_its_first_loud_five_milliseconds() -> None:
+def test_speech_begins_where_it_stays_loud_for_as_long_as_a_flow_asks_for() -> None:
     assert onset_of(WORDS.sound) == 0
+    click = WORDS.sound[: 20 * mulaw.BYTES_PER_MS] + mulaw.silence(50)
+    assert onset_of(click + WORDS.sound) == len(click)
     assert onset_of(mulaw.silence(37) + WORDS.sound) == 35 * mulaw.BYTES_PER_MS
     faint = mulaw.encode((mulaw.decode(WORDS.sound) // 200).astype("int16"))
     assert onset_of(faint + WORDS.sound) == len(faint)

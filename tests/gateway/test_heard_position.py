@@ -149,4 +149,5 @@ def test_the_heard_position_is_within_100_ms_of_what_was_played(
     for barge_in, truncate, played_ms in zip(told, truncated, line.played_when_cleared_ms, strict=True):
         assert barge_in.heard_ms == truncate.heard_ms <= min(written_ms, answer_ms)
         assert abs(barge_in.heard_ms - played_ms) <= WORST_ERROR_MS
-        assert barge_in.at_ms <= cut_ms + 40 + up_ms, "held with the second loud frame"
+        held = barge_in.at_ms <= cut_ms + 40 + up_ms
+        assert held or cut_ms < 60, "held with the second loud frame, if there was a sound to hold by then"

@@ -111,3 +111,15 @@ def test_one_long_chunk_is_like_its_frames(pattern: str) -> None:
 def test_settings_out_of_range(bad: dict[str, float]) -> None:
     with pytest.raises(MediaError):
         EnergyGate(**bad)
+
+
+def test_a_dip_before_speech_has_lasted_long_enough_is_no_new_start() -> None:
+    def began(gap_ms: int) -> list[int]:
+        gate = EnergyGate(-38, 40, gap_ms=gap_ms)
+        edges = []
+        for at_ms, level in ((0, 5000), (10, 5000), (20, 0), (30, 5000), (40, 5000), (50, 5000)):
+            edges += [edge.at_ms for edge in gate.feed_rms(level, at_ms, at_ms + 10)]
+        return edges
+
+    assert began(10) == [0]
+    assert began(0) == []
