@@ -52,13 +52,14 @@ class CallerEar:
         middle = len(frame) // 2
         halves = ((0, middle), (middle, len(frame)))  # a whole frame would find speech 10 ms later
         levels = [rms(pcm16[2 * begin : 2 * end]) for begin, end in halves]
-        self._remember(audio, audible=max(levels) >= AUDIBLE_RMS)
+        audible = max(levels) >= AUDIBLE_RMS
+        self._remember(audio, audible=audible)
         edges: tuple[SpeechEdge, ...] = ()
         for level, (begin, end) in zip(levels, halves, strict=True):
             at_ms = audio.timestamp_ms
             edges += self._gate.feed_rms(level, at_ms + begin // BYTES_PER_MS, at_ms + end // BYTES_PER_MS)
         length_ms = len(frame) // BYTES_PER_MS
-        if self._gate.speaking:
+        if audible and self._gate.speaking:
             self.loud_ms += length_ms
         return edges
 

@@ -64,8 +64,8 @@ def _session_said(call: CallState, event: p.AboutSession, now_s: float) -> Itera
             yield Append(
                 call.cost.count(call.prices, call.session, details, input_tokens=used, output_tokens=made)
             )
-        case p.SessionExpiring(in_s=in_s):
-            yield from replacement.expiring(call, in_s, now_s)
+        case p.SessionExpiring():
+            yield from replacement.expiring(call, now_s)
         case p.SessionResumable(handle=handle):
             call.session.handle = handle
             call.session.handle_turns = len(call.transcript.history())

@@ -254,10 +254,10 @@ def fill_silence(call: CallState, now_s: float) -> Iterator[Action]:
 # Taking over ahead of a limit
 
 
-def expiring(call: CallState, in_s: float, now_s: float) -> Iterator[Action]:
-    """The provider announces the end of the session in use."""
+def expiring(call: CallState, now_s: float) -> Iterator[Action]:
+    """The provider announces the end of the session in use: there is no time to lose."""
     if call.standby is None and not call.over:
-        yield SetTimer(Timer.RENEW, min(now_s, now_s + in_s))
+        yield SetTimer(Timer.RENEW, now_s)
 
 
 def renew(call: CallState, now_s: float) -> Iterator[Action]:
