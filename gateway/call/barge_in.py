@@ -164,5 +164,5 @@ def _stay(call: CallState) -> Iterator[Action]:
     call.asked = None
     yield SetTimer(Timer.FAREWELL, None)
     yield Append(ToolFinished(tool_call_id=leaving.tool_call_id, name=leaving.tool, error=error))
-    if not leaving.answered:
+    if not leaving.answered and leaving.session == call.session.number:
         yield ToProvider(AnswerTool(leaving.tool_call_id, tool_output(error=error), respond=False))

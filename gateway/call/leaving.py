@@ -24,6 +24,7 @@ class Leaving:
         disposition: How the call will have ended.
         awaits_goodbye: The agent has not said goodbye yet and was asked to.
         answered: The provider has had the tool's result.
+        session: The number of the session that asked; no other knows the tool call.
     """
 
     tool_call_id: str
@@ -32,6 +33,7 @@ class Leaving:
     disposition: str
     awaits_goodbye: bool
     answered: bool = False
+    session: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -140,6 +140,7 @@ def _tool_requested(
 
 def _say_goodbye(call: CallState, leaving: Leaving, now_s: float) -> Iterator[Action]:
     call.leaving = leaving
+    leaving.session = call.session.number
     unplayed_s = call.voice.unplayed_ms(call.stream_ms(now_s)) / 1000
     yield SetTimer(Timer.FAREWELL, now_s + unplayed_s + FAREWELL_LIMIT_S)
     if leaving.awaits_goodbye:

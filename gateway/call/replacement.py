@@ -166,7 +166,8 @@ def answer_overdue(call: CallState, now_s: float) -> Iterator[Action]:
         yield from replace(call, "no_answer", now_s)
         return
     call.nudged = True
-    yield ToProvider(call.asked or p.Respond())
+    if not call.response_active:  # else it is thinking, and a second question would only be refused
+        yield ToProvider(call.asked or p.Respond())
     yield SetTimer(Timer.ANSWER, max(now_s, call.answer_due_s))
 
 

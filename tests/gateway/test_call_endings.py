@@ -221,6 +221,30 @@ def test_a_provider_that_owes_an_answer_is_asked_again_then_given_up() -> None:
     assert driver.ending.reason == "no_answer"
 
 
+def test_an_agent_that_is_thinking_is_not_asked_again_but_not_waited_for_longer() -> None:
+    driver = talking()
+    driver.caller_says("c1", "Hello?", 500)
+    driver.say(p.ResponseStarted("r1"))
+    asked = len(driver.commands)
+    driver.run(3.9)
+    assert len(driver.commands) == asked
+    driver.run(0.2)
+    assert len(driver.of(a.OpenSession)) == 2
+
+
+def test_a_tool_call_of_a_lost_session_is_not_answered_to_the_next() -> None:
+    driver = talking()
+    goodbye(driver, 4000)
+    driver.say(p.SessionClosed(1011, ""))
+    driver.open()
+    driver.run(0.5)
+    driver.cut_in("c1")
+    assert driver.events(e.ToolFinished)[-1].error == "the caller went on talking; the call continues"
+    assert not [x for x in driver.commands if isinstance(x, p.AnswerTool)]
+    driver.run(0.3)
+    assert driver.core.phase is Phase.TALKING
+
+
 def test_an_answer_in_time_keeps_the_call() -> None:
     driver = talking()
     driver.caller_says("c1", "Hello?", 500)
