@@ -72,8 +72,8 @@ class TranscriptLine(Output):
 class CallUsage(Output):
     """What the speech providers counted in a call.
 
-    `cost_cents` is US cents by the price table of `prices_as_of`, null when it knows no price; `providers` has
-    the counts by provider: tokens by kind, `transcription_ms`, `session_ms`.
+    `cost_cents` is US cents by the price table of `prices_as_of`, null when it knows no price; `providers`
+    has the counts by provider: tokens by kind, `transcription_ms`, `session_ms`.
     """
 
     cost_cents: float | None
