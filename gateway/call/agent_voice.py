@@ -245,11 +245,7 @@ class AgentVoice:
         for piece in self._sent:
             if piece.end <= heard or piece.item_id == OWN_SOUND:
                 continue
-            payload = piece.payload
-            if piece.begin < heard:
-                rest = binascii.a2b_base64(payload)[heard - piece.begin :]
-                payload = binascii.b2a_base64(rest, newline=False).decode("ascii")
-            yield piece.item_id, payload
+            yield piece.item_id, _without_begin(piece.payload, heard - piece.begin)
 
     def _clear(self, now_ms: float) -> tuple[CutItem, ...]:
         """Account for a clear; returns the agent's items not heard to their end, what was heard in all."""
@@ -290,3 +286,10 @@ class AgentVoice:
         self._kept_bytes = 0
         self._cutter.clear()
         return actions, items
+
+
+def _without_begin(payload: str, size_bytes: int) -> str:
+    """A payload without its first bytes; whole when there are none to leave out."""
+    if size_bytes <= 0:
+        return payload
+    return binascii.b2a_base64(binascii.a2b_base64(payload)[size_bytes:], newline=False).decode("ascii")
