@@ -12,7 +12,7 @@ from gateway.call import turns
 from gateway.call.actions import Action, Append, SetTimer, ToProvider
 from gateway.call.inputs import Timer
 from gateway.call.leaving import tool_output
-from gateway.call.state import CallState, Phase, append_all
+from gateway.call.state import TRANSCRIPT_WAIT_S, CallState, Phase, append_all
 from media.energy import SpeechBegan, SpeechCeased, SpeechEdge
 from media.playback import CutItem
 from providers.session import AnswerTool, CancelAnswer, Truncate
@@ -23,8 +23,6 @@ HOLD_LIMIT_S = 0.8
 
 FAINT_SPEECH_S = 0.25
 """How long the provider must hear speech that is too soft for our ear."""
-
-TRANSCRIPT_WAIT_S = 6.0
 
 CERTAIN_SPEECH_MS = 700
 """So much loud sound is no click: a provider that says nothing at all about it owes an answer."""
@@ -61,6 +59,9 @@ def _hold(call: CallState, now_s: float) -> Iterator[Action]:
 def false_start(call: CallState, now_s: float) -> Iterator[Action]:
     """The provider heard no speech: the agent goes on where it was held."""
     if not call.voice.holding or call.over or call.held_ms is None:
+        return
+    if call.ear.speaking and not call.provider_open and not call.gone:  # nobody is there to hear it yet
+        yield SetTimer(Timer.HOLD, now_s + HOLD_LIMIT_S)
         return
     stream_ms = call.stream_ms(now_s)
     at_ms = call.clock_base_ms + round(call.held_ms)

@@ -188,7 +188,8 @@ def _timer_fired(call: CallState, timer: Timer, now_s: float) -> Iterator[Action
         case Timer.HOLD:
             yield from barge_in.false_start(call, now_s)
         case Timer.FAINT_SPEECH:
-            yield from barge_in.cut_in(call, now_s)
+            if call.faint:
+                yield from barge_in.cut_in(call, now_s)
         case Timer.SETTLED:
             yield from turns.answer_settled(call, now_s)
         case Timer.FAREWELL:

@@ -16,7 +16,7 @@ from gateway.call.filler import FILLER_PAYLOAD
 from gateway.call.inputs import Timer
 from gateway.call.leaving import last_words
 from gateway.call.sessions import Session
-from gateway.call.state import CallState, Phase, Replaced, append_all
+from gateway.call.state import TRANSCRIPT_WAIT_S, CallState, Phase, Replaced, append_all
 from providers import session as p
 from providers.capabilities import CAPABILITIES
 from store.call_events import ProviderClosed, ProviderFailed, ProviderOpened, ProviderReplaced
@@ -89,6 +89,9 @@ def _begin(call: CallState, now_s: float) -> Iterator[Action]:
         yield ToProvider(p.Remember(() if session.resumed else _told(call)))
     call.orphans.clear()
     call.orphans.extend(call.unanswered)
+    if call.orphans:
+        call.transcript.leave_open(call.clock_ms(now_s))
+        yield SetTimer(Timer.TRANSCRIPT, now_s + TRANSCRIPT_WAIT_S)
     yield SetTimer(Timer.RENEW, session.renew_at_s)
     if replaced is not None:
         gap_ms = round((now_s - replaced.at_s) * 1000)
@@ -118,7 +121,7 @@ def _say_what_is_owed(call: CallState, replaced: Replaced | None, now_s: float) 
     asked = call.asked
     if call.leaving is not None and call.leaving.awaits_goodbye:
         asked = p.Respond(last_words(call.leaving.tool))
-    elif replaced is None and call.resumption is not None:
+    elif call.resumption is not None and not call.greeted:
         asked = p.Respond(RESUME_WORDS)
     elif not call.greeted and not call.session.continues:
         asked = p.Respond(_greeting_words(call))

@@ -80,10 +80,14 @@ class LineUp:
 
     order: tuple[str, ...]
     incident_s: float | None = None
+    _failed_s: float = -INCIDENT_LIMIT_S
     _attempts: Counter[str] = field(default_factory=Counter)
 
     def failed(self, provider: str, now_s: float, *, retryable: bool) -> None:
         """A session of this provider failed; one that no retry can mend is not tried again."""
+        if now_s - self._failed_s > INCIDENT_LIMIT_S:
+            self.mended()  # what came after the last failure worked, though it had nothing to say
+        self._failed_s = now_s
         if self.incident_s is None:
             self.incident_s = now_s
         self._attempts[provider] = self._attempts[provider] + 1 if retryable else ATTEMPTS

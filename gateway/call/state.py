@@ -28,6 +28,9 @@ ANSWER_NUDGE_S = 2.5
 ANSWER_LIMIT_S = 4.0
 """... and from here on the session counts as silent and is replaced."""
 
+TRANSCRIPT_WAIT_S = 6.0
+"""How long the words of a caller's turn that is over may take."""
+
 
 class Phase(StrEnum):
     """Where a call stands."""

@@ -95,10 +95,13 @@ class Transcript:
     def adopt(self, turn_id: str, item_id: str) -> None:
         """A turn heard before by another session is heard again, as this item: it stays one turn."""
         self._ids[item_id] = turn_id
+        late = next((old for old, turn in self._late.items() if turn.turn_id == turn_id), None)
+        if late is not None:
+            self._late[item_id] = self._late.pop(late)
         again = {turn.item_id: turn for turn in self._turns.values()}
         for turn in again.values():
             if turn.turn_id == turn_id:
-                turn.item_id, turn.partial = item_id, ""
+                turn.item_id, turn.partial, turn.ended_ms = item_id, "", None
         self._turns = {turn.item_id: turn for turn in again.values()}
 
     def turn_id(self, item_id: str) -> str | None:
@@ -109,6 +112,12 @@ class Transcript:
         """The caller stopped speaking."""
         if turn := self._turns.get(item_id):
             turn.ended_ms = max(at_ms, turn.started_ms)
+
+    def leave_open(self, now_ms: int) -> None:
+        """The caller's session is gone: turns it did not end may never be heard again."""
+        for turn in self._turns.values():
+            if turn.party == "caller" and turn.ended_ms is None:
+                turn.ended_ms = max(now_ms, turn.started_ms)
 
     def delta(self, item_id: str, text: str, now_ms: int, *, sound_ms: int = 0) -> Iterator[CallEvent]:
         """More words of a turn; yields a partial when the last one is old enough.
