@@ -2,7 +2,7 @@
 
 The published contract types these fields as strings; what stands in them is ours to define (docs/flows in
 the served OpenAPI document): tools are a list of function definitions, the transfer maps are objects from a
-key to a target, `speech_json` is described in `flows.speech`, the rest are objects or lists of their own.
+key to a target, `speech_json` is described in `flows.speech`, hours and holidays in `flows.hours`.
 """
 
 import json
@@ -10,9 +10,11 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from flows.hours_check import check_business_hours, check_holidays
 from flows.problems import Problem
 from flows.speech import Speech, read_speech
 from flows.speech_check import check_speech
+from flows.zones import check_zone
 
 MAX_TEXT = 262_144
 _TOOL_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
@@ -28,7 +30,7 @@ class FlowError(ValueError):
 
 
 def check_flow(fields: Mapping[str, object]) -> list[Problem]:
-    """Check the JSON-in-string fields that are present.
+    """Check the fields that are present and have rules of their own, JSON-in-string ones above all.
 
     Args:
         fields: Any of the contract's FlowInput fields, by name; None counts as absent.
@@ -42,6 +44,8 @@ def check_flow(fields: Mapping[str, object]) -> list[Problem]:
         if isinstance(text := fields.get(name), str)
         for problem in _check_text(name, text, check)
     ]
+    if (timezone := fields.get("timezone")) is not None:
+        problems += check_zone("timezone", timezone)
     transfers, speech = fields.get("transfer_map_json"), fields.get("speech_json")
     # What the fields say together can be judged once each is well by itself.
     if not problems and isinstance(transfers, str) and isinstance(speech, str):
@@ -63,7 +67,7 @@ def parse_transfer_map(text: str) -> dict[str, str]:
     Raises:
         FlowError: Not an object of numbers.
     """
-    value = _parse("transfer_map_json", text, _check_transfer_map)
+    value = parse_field("transfer_map_json", text, _check_transfer_map)
     return {key: target if isinstance(target, str) else target["number"] for key, target in value.items()}
 
 
@@ -73,19 +77,30 @@ def parse_speech(text: str | None) -> Speech:
     Raises:
         FlowError: Not what `flows.speech` describes.
     """
-    return Speech() if text is None else read_speech(_parse("speech_json", text, check_speech))
+    return Speech() if text is None else read_speech(parse_field("speech_json", text, check_speech))
 
 
-_NO_PARAMETERS: dict[str, Any] = {"type": "object", "properties": {}}
+Check = Callable[[str, Any], Iterator[Problem]]
+"""Takes where a value stands and the value; finds what is wrong with it."""
 
 
-def _parse(name: str, text: str, check: "_Check") -> Any:
+def parse_field(name: str, text: str, check: Check) -> Any:
+    """Decode the JSON of one field.
+
+    Args:
+        name: The field's, where paths of problems begin.
+        text: What stands in it.
+        check: What it must pass.
+
+    Raises:
+        FlowError: It is no JSON, or the check finds problems.
+    """
     if problems := list(_check_text(name, text, check)):
         raise FlowError(problems)
     return json.loads(text)
 
 
-def _check_text(name: str, text: str, check: "_Check") -> Iterator[Problem]:
+def _check_text(name: str, text: str, check: Check) -> Iterator[Problem]:
     if len(text) > MAX_TEXT:
         yield Problem(name, f"longer than {MAX_TEXT} characters", "too_long")
         return
@@ -110,7 +125,7 @@ def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return value
 
 
-_Check = Callable[[str, Any], Iterator[Problem]]
+_NO_PARAMETERS: dict[str, Any] = {"type": "object", "properties": {}}
 
 
 def _check_tools(path: str, value: Any) -> Iterator[Problem]:
@@ -157,17 +172,12 @@ def _check_object(path: str, value: Any) -> Iterator[Problem]:
         yield Problem(path, "must be an object", "wrong_type")
 
 
-def _check_object_or_list(path: str, value: Any) -> Iterator[Problem]:
-    if not isinstance(value, dict | list):
-        yield Problem(path, "must be an object or a list", "wrong_type")
-
-
-_CHECKS: dict[str, _Check] = {
+_CHECKS: dict[str, Check] = {
     "tools_json": _check_tools,
     "transfer_map_json": _check_transfer_map,
     "flow_transfer_map_json": _check_object,
     "outcome_schema_json": _check_object,
-    "business_hours_json": _check_object_or_list,
-    "holidays_json": _check_object_or_list,
+    "business_hours_json": check_business_hours,
+    "holidays_json": check_holidays,
     "speech_json": check_speech,
 }
