@@ -147,6 +147,12 @@ class Playback:
         """Whether all that was sent was marked and every mark has come back."""
         return not self._marks and self._marked == self._sent
 
+    def assume_heard(self, now_ms: float) -> None:
+        """Take everything sent as heard: its marks do not come back."""
+        self._marks.clear()
+        self._marked = self._anchor = self._sent
+        self._anchor_at_ms = now_ms
+
     def forget_heard(self) -> None:
         """Drop the accounts of items heard to their end, so that they do not pile up."""
         while self._items and self._items[0].end <= self._anchor:

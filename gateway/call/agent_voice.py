@@ -214,6 +214,11 @@ class AgentVoice:
         """Whether the caller has heard everything."""
         return not self._kept and self._playback.drained()
 
+    def assume_heard(self, now_ms: float) -> None:
+        """The carrier owes echoes it will not send: take what was sent as heard."""
+        self._playback.assume_heard(now_ms)
+        self._sent.clear()
+
     def forget_heard(self) -> None:
         """Drop the accounts of items heard to their end."""
         self._playback.forget_heard()
@@ -276,7 +281,7 @@ class AgentVoice:
         actions: list[Action] = []
         items: tuple[CutItem, ...] = ()
         if self._holding:
-            items = self._held
+            items = (*self._held, *self._came_while_held())
         elif not self._playback.drained():
             items = self._clear(now_ms)
             actions.append(Clear(now_ms))
@@ -286,6 +291,12 @@ class AgentVoice:
         self._kept_bytes = 0
         self._cutter.clear()
         return actions, items
+
+    def _came_while_held(self) -> Iterator[CutItem]:
+        known = {item.item_id for item in self._held}
+        for item_id in dict.fromkeys(item_id for item_id, _ in self._kept):
+            if item_id not in known:
+                yield CutItem(item_id, self._heard_before.get(item_id, 0), self.received_ms(item_id))
 
 
 def _without_begin(payload: str, size_bytes: int) -> str:

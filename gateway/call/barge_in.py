@@ -95,8 +95,10 @@ def caller_started(call: CallState, item_id: str, session_ms: int, now_s: float)
     if agent_busy and not sure:
         call.faint = True
         yield SetTimer(Timer.FAINT_SPEECH, now_s + FAINT_SPEECH_S)
-    else:
-        yield from cut_in(call, now_s)
+        return
+    yield from cut_in(call, now_s)
+    if call.leaving is not None and call.leaving.awaits_goodbye:
+        yield from _stay(call)
 
 
 def caller_stopped(call: CallState, item_id: str, session_ms: int, now_s: float) -> Iterator[Action]:
@@ -107,6 +109,7 @@ def caller_stopped(call: CallState, item_id: str, session_ms: int, now_s: float)
     call.transcript.stopped(item_id, call.caller_ms(session_ms))
     yield SetTimer(Timer.TRANSCRIPT, now_s + TRANSCRIPT_WAIT_S)
     if call.phase is Phase.TALKING:
+        call.overlapped = call.response_active and not call.session.capabilities.cancels_on_speech
         yield from call.expect_answer(now_s)
 
 

@@ -28,22 +28,23 @@ def provider_said(call: CallState, event: p.Event, now_s: float) -> Iterator[Act
             if not call.over:
                 yield from call.voice.audio_done(item_id, call.stream_ms(now_s))
         case p.AgentText(item_id=item_id, text=text):
-            call.transcript.start(item_id, "agent", call.clock_ms(now_s))
-            yield from append_all(call.transcript.complete(item_id, text, call.clock_ms(now_s)))
+            yield from _agent_text(call, item_id, text, now_s)
         case p.CallerText(item_id=item_id, text=words):
             yield from _caller_text(call, item_id, words, now_s)
         case p.CallerSpeechStarted(item_id=item_id, at_ms=at_ms):
             yield from barge_in.caller_started(call, item_id, at_ms, now_s)
         case p.CallerSpeechStopped(item_id=item_id, at_ms=at_ms):
             yield from barge_in.caller_stopped(call, item_id, at_ms, now_s)
+        case p.ItemAdded(item_id=item_id, party="agent") if call.voice.muted:
+            yield from turns.never_heard(call, item_id)
         case p.ItemAdded(item_id=item_id, party=party):
             call.transcript.start(item_id, party, call.clock_ms(now_s))
         case p.ResponseStarted():
-            turns.response_started(call)
+            yield from turns.response_started(call)
         case p.ResponseEnded(status="failed"):
             yield from _response_failed(call, event, now_s)
-        case p.ResponseEnded():
-            yield from turns.response_ended(call, now_s)
+        case p.ResponseEnded(status=status):
+            yield from turns.response_ended(call, now_s, whole=status == "completed")
         case p.AnswerInterrupted():
             yield from barge_in.interrupted(call, now_s)
         case p.ToolRequested(tool_call_id=call_id, name=name, arguments=arguments):
@@ -83,8 +84,12 @@ def _response_failed(call: CallState, ended: p.ResponseEnded, now_s: float) -> I
     retry = ended.retryable and not call.retried
     yield call.provider_failed(code, ended.error_message or "", retryable=ended.retryable, fatal=not retry)
     if retry:
+        again = call.asked or p.Respond(replacement.BROKEN_OFF_WORDS if call.response_spoke else None)
+        call.overlapped = False
+        yield from turns.response_ended(call, now_s, whole=False)
         call.retried = True
-        yield ToProvider(p.Respond())
+        if not call.over:
+            yield from call.ask(again, again, now_s)
     else:
         yield from replacement.replace(call, code, now_s, retryable=ended.retryable)
 
@@ -95,6 +100,14 @@ def _agent_words(call: CallState, item_id: str, text: str, now_s: float) -> Iter
     now_ms = call.clock_ms(now_s)
     call.transcript.start(item_id, "agent", now_ms)
     yield from append_all(call.transcript.delta(item_id, text, now_ms, sound_ms=call.sound_ms(item_id)))
+
+
+def _agent_text(call: CallState, item_id: str, text: str, now_s: float) -> Iterator[Action]:
+    if call.voice.muted:
+        yield from turns.never_heard(call, item_id)
+    else:
+        call.transcript.start(item_id, "agent", call.clock_ms(now_s))
+    yield from append_all(call.transcript.complete(item_id, text, call.clock_ms(now_s)))
 
 
 def _caller_text(call: CallState, item_id: str, words: str | None, now_s: float) -> Iterator[Action]:
@@ -117,6 +130,11 @@ def _tool_requested(
 ) -> Iterator[Action]:
     parsed = parse_arguments(arguments)
     yield Append(ToolCalled(tool_call_id=tool_call_id, name=name, arguments=parsed or {}))
+    if call.leaving is not None:
+        error = f"{call.leaving.tool} is already under way"
+        yield Append(ToolFinished(tool_call_id=tool_call_id, name=name, error=error))
+        yield ToProvider(p.AnswerTool(tool_call_id, tool_output(error=error), respond=False))
+        return
     yield from call.expect_nothing()
     call.asked = None
     if call.over:
@@ -124,8 +142,6 @@ def _tool_requested(
     decided: Leaving | ToolRefused
     if parsed is None:
         decided = ToolRefused("the arguments are not a JSON object")
-    elif call.leaving is not None:
-        decided = ToolRefused(f"{call.leaving.tool} is already under way")
     else:
         decided = leave_for(call.plan, tool_call_id, name, parsed, spoke=call.response_spoke)
     match decided:

@@ -80,6 +80,8 @@ class CallState:
         response_active: The agent is preparing or writing an answer.
         response_spoke: The present answer has made a sound.
         answering: It began to after the caller's last turn began: it is the answer to it.
+        overlapped: The caller's turn ended while an answer was on, so that none to it is made by itself.
+        unheard: Items of the answer that was cut, begun after the cut.
         retried: A failed answer has been asked for again.
         asked: What the agent was last asked to say, until it speaks.
         answer_due_s: When the session counts as silent; None while it owes nothing.
@@ -118,6 +120,8 @@ class CallState:
     response_active: bool = False
     response_spoke: bool = False
     answering: bool = False
+    overlapped: bool = False
+    unheard: set[str] = field(default_factory=set)
     retried: bool = False
     asked: Respond | None = None
     answer_due_s: float | None = None

@@ -1,11 +1,12 @@
 """The agent's answers: their sound, their end, their playback, and what is owed."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from gateway.call.actions import Action, PassAudio, SetTimer
+from gateway.call.actions import Action, PassAudio, SetTimer, ToProvider
 from gateway.call.ending import depart
 from gateway.call.inputs import Timer
 from gateway.call.state import CallState, Phase, append_all
+from providers.session import CancelAnswer, Respond, Truncate
 
 ECHO_GRACE_S = 2.0
 """How long the last mark of an answer may be overdue."""
@@ -16,7 +17,10 @@ SETTLE_S = 0.6
 
 def agent_audio(call: CallState, item_id: str, payload: str, now_s: float) -> Iterator[Action]:
     """The agent speaks."""
-    if call.over or call.voice.muted:
+    if call.over:
+        return
+    if call.voice.muted:
+        yield from never_heard(call, item_id)
         return
     if not call.response_spoke:
         yield from _speaks_again(call)
@@ -34,6 +38,7 @@ def _speaks_again(call: CallState) -> Iterator[Action]:
     call.asked = None
     call.answering = True
     note_answered(call)
+    yield SetTimer(Timer.DRAINED, None)  # the echo awaited is another now
     if call.line_up.incident_s is not None:
         yield SetTimer(Timer.FILLER, None)
 
@@ -51,26 +56,52 @@ def note_answered(call: CallState) -> None:
         call.ear.answered()
 
 
-def response_started(call: CallState) -> None:
-    """The agent prepares an answer."""
+def response_started(call: CallState) -> Iterator[Action]:
+    """The agent prepares an answer; one asked for before the caller took the floor comes too late."""
     call.response_active = True
-    call.response_spoke = False
-    call.voice.unmute()
+    call.response_spoke = call.overlapped = False
+    call.unheard.clear()
+    cuts_itself = call.session.capabilities.cancels_on_speech
+    if call.greeted and call.voice.muted and call.transcript.caller_is_speaking() and not cuts_itself:
+        yield ToProvider(CancelAnswer())
+    else:
+        call.voice.unmute()
 
 
-def response_ended(call: CallState, now_s: float) -> Iterator[Action]:
-    """An answer is written to its end, or given up."""
+def never_heard(call: CallState, item_id: str) -> Iterator[Action]:
+    """A turn of an answer that was cut begins only now: it is none, and the provider is to forget it."""
+    if item_id not in call.unheard and call.transcript.turn_id(item_id) is None:
+        call.unheard.add(item_id)
+        if call.session.capabilities.truncates:
+            yield ToProvider(Truncate(item_id, 0))
+
+
+def response_ended(call: CallState, now_s: float, *, whole: bool = True) -> Iterator[Action]:
+    """An answer is written to its end, or given up.
+
+    Args:
+        call: The call.
+        now_s: The present.
+        whole: All its words have come.
+    """
     call.response_active = False
     if call.over:
         return
     if call.response_spoke:
         call.line_up.mended()
-        yield from call.expect_nothing()
+        call.retried = False
+        if call.answering:
+            yield from call.expect_nothing()
+    if not whole:
+        yield from append_all(call.transcript.break_off(call.clock_ms(now_s)))
     yield from call.voice.answer_done(call.stream_ms(now_s))
     if call.leaving and call.response_spoke:
         call.leaving.awaits_goodbye = False
     yield SetTimer(Timer.SETTLED, None)
     yield from heard_or_awaited(call, now_s)
+    if call.overlapped and call.leaving is None and not call.over:
+        call.overlapped = False
+        yield from call.ask(Respond(), Respond(), now_s)
 
 
 def heard_or_awaited(call: CallState, now_s: float) -> Iterator[Action]:
@@ -91,7 +122,10 @@ def answer_settled(call: CallState, now_s: float) -> Iterator[Action]:
 
 def mark_echoed(call: CallState, name: str, now_s: float) -> Iterator[Action]:
     """The carrier has played everything before a mark."""
-    if not call.voice.echoed(name, call.stream_ms(now_s)) or call.over or not call.voice.drained():
+    if not call.voice.echoed(name, call.stream_ms(now_s)) or call.over:
+        return
+    if not call.voice.drained():
+        yield from _close_earlier_turns(call, now_s)
         return
     if not call.response_active:
         yield from all_heard(call, now_s)
@@ -101,15 +135,22 @@ def mark_echoed(call: CallState, name: str, now_s: float) -> Iterator[Action]:
 
 def all_heard(call: CallState, now_s: float) -> Iterator[Action]:
     """The caller has heard everything the agent said."""
-    yield from _close_turns(call, now_s)
+    yield from _close_turns(call, call.heard_of_open_turns(now_s), now_s)
     call.voice.forget_heard()
     yield SetTimer(Timer.DRAINED, None)
     yield from _let_caller_through(call)
     yield from leave_if_heard(call, now_s)
 
 
-def _close_turns(call: CallState, now_s: float) -> Iterator[Action]:
-    for item_id, heard_ms in call.heard_of_open_turns(now_s).items():
+def _close_earlier_turns(call: CallState, now_s: float) -> Iterator[Action]:
+    open_turns = call.heard_of_open_turns(now_s)
+    earlier = list(open_turns)[:-1]
+    whole = {item: open_turns[item] for item in earlier if 0 < call.sound_ms(item) <= open_turns[item]}
+    yield from _close_turns(call, whole, now_s)
+
+
+def _close_turns(call: CallState, open_turns: Mapping[str, int], now_s: float) -> Iterator[Action]:
+    for item_id, heard_ms in open_turns.items():
         heard = call.transcript.heard(
             item_id, heard_ms, call.clock_ms(now_s), interrupted=False, sound_ms=call.sound_ms(item_id)
         )
@@ -144,8 +185,6 @@ def leave_if_heard(call: CallState, now_s: float) -> Iterator[Action]:
 
 
 def echo_overdue(call: CallState, now_s: float) -> Iterator[Action]:
-    """The carrier did not return its marks in time: count the turn as heard and go on."""
-    yield from _close_turns(call, now_s)
-    yield from _let_caller_through(call)
-    if call.leaving and not call.leaving.awaits_goodbye and call.phase is Phase.TALKING:
-        yield from depart(call, call.leaving, now_s)
+    """The carrier did not return its marks in time: count what was sent as heard and go on."""
+    call.voice.assume_heard(call.stream_ms(now_s))
+    yield from all_heard(call, now_s)

@@ -1,11 +1,13 @@
 """What a real call trips over: races, silences nobody ends, words lost, histories that lie."""
 
+import pytest
+
 from gateway.call import actions as a
 from gateway.call import inputs as i
 from gateway.call.state import Phase, Resumption
 from providers import session as p
 from store import call_events as e
-from tests.gateway.call_driver import Driver, talking
+from tests.gateway.call_driver import PLAN, Driver, ended, speech, talking
 
 ANSWER = "We are open on Saturday from nine to one."
 
@@ -109,3 +111,168 @@ def test_a_turn_no_other_session_hears_again_holds_nothing_up() -> None:
     assert driver.events(e.TranscriptFinal)[-1].text == "Are you there?"
     driver.caller_says("c2", "Yes.", 400)
     assert driver.events(e.TranscriptFinal)[-1].turn_id == "turn_4", "a turn of its own"
+
+
+# ---- answers and turns that cross each other
+
+
+def test_a_turn_that_ends_while_the_old_answer_is_still_written_is_answered_after_it() -> None:
+    driver = talking()
+    driver.answer("a1", ANSWER, 800, finished=False)
+    driver.run(0.2)
+    driver.say(p.CallerSpeechStarted("c1", 3200), p.CallerSpeechStopped("c1", 3300))
+    driver.say(p.CallerText("c1", "And on Sunday?"))
+    driver.say(p.AgentAudio("a1", speech(400)), p.AgentAudioDone("a1"), p.AgentText("a1", ANSWER))
+    assert not responses(driver)[1:]
+    driver.say(ended("a1"))  # the server makes no answer while one is on: nothing would follow
+    assert responses(driver)[1:] == [p.Respond()]
+    driver.run(2.6)
+    assert len(responses(driver)) == 3, "and it is owed: asked again"
+
+
+def test_an_answer_whose_end_was_under_way_when_the_next_was_owed_settles_no_debt() -> None:
+    driver = talking()
+    driver.answer("a1", ANSWER, 3000, finished=False)
+    driver.run(0.5)
+    driver.cut_in("c1")
+    driver.say(p.CallerSpeechStopped("c1", 3700), p.CallerText("c1", "Wait."))
+    driver.say(ended("a1", "cancelled"))
+    driver.run(4.1)
+    assert opened(driver) == 2, "nobody answered: the session is silent"
+
+
+def test_an_answer_that_begins_while_the_caller_speaks_is_not_spoken_over_them() -> None:
+    driver = talking()
+    driver.say(p.ResponseStarted("r1"), p.ToolRequested("t1", "nonsense", "{}"), ended("r1"))
+    driver.cut_in("c1")  # our request for an answer is on its way
+    driver.say(p.ResponseStarted("r2"), p.ItemAdded("a2", "agent"), p.AgentAudio("a2", speech(600)))
+    assert p.CancelAnswer() in driver.commands
+    assert len(driver.of(a.SendAudio)) == 10, "the greeting's"
+    driver.say(ended("a2", "cancelled"))
+    driver.say(p.CallerSpeechStopped("c1", 3700), p.CallerText("c1", "Hello?"))
+    driver.answer("a3", ANSWER, 120)
+    assert len(driver.of(a.SendAudio)) == 11
+
+
+def test_a_caller_who_speaks_before_the_goodbye_has_begun_keeps_the_call() -> None:
+    driver = talking()
+    driver.say(p.ResponseStarted("r1"), p.ToolRequested("t1", "end_call", "{}"), ended("r1"))
+    driver.cut_in("c1")
+    driver.say(p.CallerSpeechStopped("c1", 3700), p.CallerText("c1", "One more thing!"))
+    driver.answer("a2", "Yes?", 400)
+    driver.run(12)
+    assert driver.core.phase is Phase.TALKING
+    assert driver.events(e.ToolFinished)[-1].error == "the caller went on talking; the call continues"
+
+
+def test_what_was_under_way_when_the_answer_was_cut_was_never_heard() -> None:
+    driver = talking()
+    driver.say(p.ResponseStarted("r1"))
+    driver.cut_in("c1")
+    driver.say(p.ItemAdded("a1", "agent"), p.AgentAudio("a1", speech(400)), p.AgentTextDelta("a1", ANSWER))
+    driver.say(p.AgentAudioDone("a1"), p.AgentText("a1", ANSWER), ended("a1", "cancelled"))
+    assert truncations(driver) == [("a1", 0)]
+    driver.say(p.CallerSpeechStopped("c1", 3700), p.CallerText("c1", "Wait."))
+    driver.answer("a2", "Yes?", 400)
+    driver.run(1)
+    assert [x.text for x in driver.events(e.TranscriptFinal)][1:] == ["Wait.", "Yes?"]
+
+
+def test_an_item_that_came_while_the_voice_was_held_is_told_unheard() -> None:
+    driver = talking()
+    driver.answer("a1", ANSWER, 1000, finished=False)
+    driver.run(0.5)
+    driver.sound(60)
+    driver.say(p.AgentAudioDone("a1"), p.AgentText("a1", ANSWER), p.ItemAdded("a2", "agent"))
+    driver.say(p.AgentAudio("a2", speech(1000)), p.AgentAudioDone("a2"), p.AgentText("a2", "Bring a card."))
+    driver.say(ended("a2"))
+    driver.say(p.CallerSpeechStarted("c1", 3500))
+    assert [item for item, _ in truncations(driver)] == ["a1", "a2"]
+    assert truncations(driver)[1] == ("a2", 0)
+    final = driver.events(e.TranscriptFinal)[-1]
+    assert (final.text, final.heard_text, final.interrupted) == ("Bring a card.", "", True)
+
+
+def test_the_echo_awaited_for_one_answer_does_not_close_the_next() -> None:
+    driver = talking()
+    driver.answer("a1", "Let me look that up for you.", 2000)
+    driver.run(1)
+    driver.answer("a2", ANSWER, 4000, finished=False)
+    driver.run(3.5)  # two seconds past the end of the first answer
+    assert driver.events(e.TranscriptFinal)[-1].text == "Let me look that up for you."
+    driver.cut_in("c1")
+    final = driver.events(e.TranscriptFinal)[-1]
+    assert (final.text, final.interrupted) == (ANSWER, True)
+
+
+def test_speech_whose_marks_were_lost_is_not_played_again() -> None:
+    driver = talking()
+    driver.answer("a1", ANSWER, 1200)
+    driver._queued.clear()
+    driver.run(4)
+    assert driver.events(e.TranscriptFinal)[-1].heard_ms == 1200
+    driver.sound(60)
+    driver.run(1)
+    assert not driver.of(a.Clear)
+    assert sum(len(x.payload) for x in driver.of(a.SendAudio)) == len(speech(1200)) * 2
+
+
+# ---- answers that fail
+
+
+def test_an_answer_that_fails_after_it_spoke_holds_no_transcript_up_and_is_owed() -> None:
+    driver = talking()
+    driver.answer("a1", "We are", 400, finished=False)
+    driver.say(ended("a1", "failed", error_code="server_error"))
+    driver.run(1)
+    assert driver.events(e.TranscriptFinal)[-1].text == "We are"
+    driver.run(3.1)
+    assert opened(driver) == 2, "asked again and silent"
+
+
+def test_a_failed_answer_is_asked_for_again_in_the_same_words() -> None:
+    driver = Driver()
+    driver.open()
+    driver.connect()
+    driver.say(p.ResponseStarted("r1"), ended("r1", "failed", error_code="server_error"))
+    first, again = responses(driver)
+    assert first == again
+    assert PLAN.greeting in (again.instructions or "")
+
+
+def test_a_failure_long_ago_does_not_cost_the_next_one_its_second_try() -> None:
+    driver = talking()
+    for item in ("a1", "a2"):
+        driver.caller_says(f"c_{item}", "Hello?", 400)
+        driver.say(p.ResponseStarted("r"), ended("r", "failed", error_code="server_error"))
+        driver.answer(item, "Hello!", 400)
+        driver.run(1)
+    assert opened(driver) == 1
+
+
+@pytest.mark.parametrize("status", ["incomplete", "cancelled"])
+def test_an_answer_given_up_before_its_words_came_holds_no_transcript_up(status: str) -> None:
+    driver = talking()
+    driver.say(p.ResponseStarted("r"), p.ItemAdded("a1", "agent"), p.AgentTextDelta("a1", "We are"))
+    driver.say(p.AgentAudio("a1", speech(400)), ended("a1", status))
+    driver.run(1)
+    driver.caller_says("c1", "Yes?", 400)
+    assert [x.text for x in driver.events(e.TranscriptFinal)][1:] == ["We are", "Yes?"]
+
+
+def test_a_tool_called_twice_is_answered_without_another_word_over_the_goodbye() -> None:
+    driver = talking()
+    driver.say(p.ResponseStarted("r"), p.ItemAdded("bye", "agent"), p.AgentAudio("bye", speech(600)))
+    driver.say(p.AgentAudioDone("bye"), p.AgentText("bye", "Goodbye!"))
+    driver.say(p.ToolRequested("t1", "end_call", "{}"), p.ToolRequested("t2", "end_call", "{}"), ended("bye"))
+    assert [x.respond for x in driver.commands if isinstance(x, p.AnswerTool)] == [False]
+    driver.run(1)
+    assert driver.next_step == a.HangUp()
+
+
+def test_an_answer_that_fails_twice_after_it_spoke_is_not_tried_for_ever() -> None:
+    driver = talking()
+    for item in ("a1", "a2"):
+        driver.answer(item, "We are", 400, finished=False)
+        driver.say(ended(item, "failed", error_code="server_error"))
+    assert opened(driver) == 2
