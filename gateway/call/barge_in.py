@@ -15,7 +15,7 @@ from gateway.call.leaving import tool_output
 from gateway.call.state import TRANSCRIPT_WAIT_S, CallState, Phase, append_all
 from media.energy import SpeechBegan, SpeechCeased, SpeechEdge
 from media.playback import CutItem
-from providers.session import AnswerTool, CancelAnswer, Truncate
+from providers.session import AnswerTool, CancelAnswer, CommitAudio, Respond, Truncate
 from store.call_events import BargeIn, SpeechIgnored, SpeechStarted, ToolFinished
 
 HOLD_LIMIT_S = 0.8
@@ -23,6 +23,10 @@ HOLD_LIMIT_S = 0.8
 
 FAINT_SPEECH_S = 0.25
 """How long the provider must hear speech that is too soft for our ear."""
+
+UNENDED_S = 10.0
+"""A caller's turn is over when the line has been quiet for so long, whatever the provider thinks: longer than
+any of them waits for a caller who is thinking (OpenAI's semantic detection: 8 s)."""
 
 CERTAIN_SPEECH_MS = 700
 """So much loud sound is no click: a provider that says nothing at all about it owes an answer."""
@@ -42,7 +46,12 @@ def caller_edge(call: CallState, edge: SpeechEdge, now_s: float) -> Iterator[Act
                 yield from _hold(call, now_s)
         case SpeechCeased():
             mute = call.heard_of_provider_s < call.loud_since_s
-            if mute and call.provider_open and call.ear.loud_ms >= CERTAIN_SPEECH_MS:
+            if (
+                mute
+                and call.answer_due_s is None
+                and call.provider_open
+                and call.ear.loud_ms >= CERTAIN_SPEECH_MS
+            ):
                 yield from call.expect_answer(now_s)
 
 
@@ -87,6 +96,8 @@ def caller_started(call: CallState, item_id: str, session_ms: int, now_s: float)
     if turn_id not in call.unanswered:
         call.unanswered.append(turn_id)
     call.answering = False
+    call.ear.keep()
+    yield SetTimer(Timer.UNENDED, now_s + UNENDED_S)
     yield from call.expect_nothing()
     if call.phase is not Phase.TALKING or call.guarding:
         return
@@ -106,6 +117,7 @@ def caller_stopped(call: CallState, item_id: str, session_ms: int, now_s: float)
     if call.faint:
         call.faint = False
         yield SetTimer(Timer.FAINT_SPEECH, None)
+    yield SetTimer(Timer.UNENDED, None)
     call.transcript.stopped(item_id, call.caller_ms(session_ms))
     yield SetTimer(Timer.TRANSCRIPT, now_s + TRANSCRIPT_WAIT_S)
     if call.phase is Phase.TALKING:
@@ -113,10 +125,27 @@ def caller_stopped(call: CallState, item_id: str, session_ms: int, now_s: float)
         yield from call.expect_answer(now_s)
 
 
+def turn_unended(call: CallState, now_s: float) -> Iterator[Action]:
+    """The provider goes on hearing the caller; if the line has long been quiet, the turn is ended for it."""
+    if call.phase is not Phase.TALKING or not call.transcript.caller_is_speaking():
+        return
+    left_s = UNENDED_S - call.ear.quiet_ms / 1000
+    if left_s > 0 or not call.provider_open:
+        yield SetTimer(Timer.UNENDED, now_s + max(left_s, 1.0))
+        return
+    call.transcript.leave_open(call.clock_ms(now_s))
+    yield SetTimer(Timer.TRANSCRIPT, now_s + TRANSCRIPT_WAIT_S)
+    yield ToProvider(CommitAudio())
+    yield from call.ask(Respond(), Respond(), now_s)
+
+
 def interrupted(call: CallState, now_s: float) -> Iterator[Action]:
     """The provider dropped its answer by itself: for us, too, it is cut."""
-    if call.phase is Phase.TALKING and not call.guarding:
-        yield from cut_in(call, now_s)
+    if call.phase is not Phase.TALKING or call.guarding:
+        return
+    yield from cut_in(call, now_s)
+    if call.cut_short and call.answer_due_s is None and not call.transcript.caller_is_speaking():
+        yield from call.expect_answer(now_s)  # if it was noise, nothing else would follow
 
 
 def cut_in(call: CallState, now_s: float) -> Iterator[Action]:
@@ -147,6 +176,7 @@ def cut_in(call: CallState, now_s: float) -> Iterator[Action]:
         )
         yield from append_all(heard)
     if cut or was_active:
+        call.cut_short = True
         yield from _stay(call)
 
 

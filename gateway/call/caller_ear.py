@@ -28,7 +28,7 @@ class CallerEar:
         min_speech_ms: How long it must last.
     """
 
-    __slots__ = ("_frames", "_gate", "_sounded", "loud_ms")
+    __slots__ = ("_frames", "_gate", "_sounded", "loud_ms", "quiet_ms")
 
     def __init__(self, threshold_dbfs: float, min_speech_ms: int) -> None:
         self._gate = EnergyGate(threshold_dbfs, min_speech_ms, gap_ms=DIP_MS)
@@ -36,6 +36,8 @@ class CallerEar:
         self._sounded = False
         self.loud_ms = 0
         """How much speech there was since it last began, by level."""
+        self.quiet_ms = 0
+        """How long nothing has been audible."""
 
     @property
     def speaking(self) -> bool:
@@ -59,6 +61,7 @@ class CallerEar:
             at_ms = audio.timestamp_ms
             edges += self._gate.feed_rms(level, at_ms + begin // BYTES_PER_MS, at_ms + end // BYTES_PER_MS)
         length_ms = len(frame) // BYTES_PER_MS
+        self.quiet_ms = 0 if audible else self.quiet_ms + length_ms
         if audible and self._gate.speaking:
             self.loud_ms += length_ms
         return edges
@@ -73,6 +76,10 @@ class CallerEar:
     def begin_speech(self) -> None:
         """Count `loud_ms` from here."""
         self.loud_ms = 0
+
+    def keep(self) -> None:
+        """The provider hears speech, however soft: keep all from the last moment on."""
+        self._sounded = True
 
     def answered(self) -> None:
         """What was said so far has been answered: only the last moment is still worth keeping."""

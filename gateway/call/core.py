@@ -91,6 +91,8 @@ class CallCore:
 
 def _take(call: CallState, happened: Input, now_s: float) -> Iterator[Action]:
     match happened:
+        case ProviderSaid() if call.phase is Phase.ENDED:
+            return
         case ProviderSaid(event=event, session=number):
             if number == call.session.number:
                 yield from provider_said(call, event, now_s)
@@ -190,6 +192,8 @@ def _timer_fired(call: CallState, timer: Timer, now_s: float) -> Iterator[Action
         case Timer.FAINT_SPEECH:
             if call.faint:
                 yield from barge_in.cut_in(call, now_s)
+        case Timer.UNENDED:
+            yield from barge_in.turn_unended(call, now_s)
         case Timer.SETTLED:
             yield from turns.answer_settled(call, now_s)
         case Timer.FAREWELL:

@@ -22,6 +22,7 @@ class Timer(StrEnum):
     SETTLED = "settled"  # an answer whose end nobody tells has been heard and nothing followed
     HOLD = "hold"  # the provider does not hear what made us hold the agent's voice
     FAINT_SPEECH = "faint_speech"  # the provider hears somebody our own ear does not
+    UNENDED = "unended"  # the provider does not end a turn of the caller's
     FILLER = "filler"  # the caller has waited in silence while a provider is replaced
 
 

@@ -113,6 +113,11 @@ def _agent_text(call: CallState, item_id: str, text: str, now_s: float) -> Itera
 def _caller_text(call: CallState, item_id: str, words: str | None, now_s: float) -> Iterator[Action]:
     yield from append_all(call.transcript.complete(item_id, words, call.clock_ms(now_s)))
     turns.note_answered(call)
+    turn_id = call.transcript.turn_id(item_id)
+    last = call.unanswered[-1:] == [turn_id]
+    if words is None and last and call.session.capabilities.cancels_on_speech and not call.cut_short:
+        call.unanswered.pop()  # the provider took a noise for speech, and makes no answer to it
+        yield from call.expect_nothing()
     if call.phase is Phase.LEFT and not call.transcript.awaits_caller_text():
         yield from finish(call, now_s)
 

@@ -23,6 +23,11 @@ from store.call_events import ProviderClosed, ProviderFailed, ProviderOpened, Pr
 
 OPEN_LIMIT_S = 3.0
 
+LONGEST_SPEECH_S = 15.0
+"""Sound that goes on for longer is a noisy line, no caller speaking."""
+
+SPEECH_CHECK_S = 0.2
+
 FILLER_AFTER_S = 0.7
 FILLER_EVERY_S = 2.0
 
@@ -164,12 +169,17 @@ def answer_overdue(call: CallState, now_s: float) -> Iterator[Action]:
     """Ask once more; then the session counts as silent."""
     if call.phase is not Phase.TALKING or not call.provider_open or call.answer_due_s is None:
         return
+    caller_goes_on = call.ear.speaking and now_s - call.loud_since_s < LONGEST_SPEECH_S
+    if call.nudged and caller_goes_on:
+        yield SetTimer(Timer.ANSWER, now_s + SPEECH_CHECK_S)
+        return
     if call.nudged:
         yield call.provider_failed("no_answer", "stayed silent, asked twice", retryable=True, fatal=True)
         yield from replace(call, "no_answer", now_s)
         return
     call.nudged = True
-    if not call.response_active:  # else it is thinking, and a second question would only be refused
+    # One that thinks would refuse a second question, one that is asked would talk into the caller's words.
+    if not call.response_active and not caller_goes_on:
         yield ToProvider(call.asked or p.Respond())
     yield SetTimer(Timer.ANSWER, max(now_s, call.answer_due_s))
 
@@ -248,11 +258,15 @@ def fill_silence(call: CallState, now_s: float) -> Iterator[Action]:
         return
     stream_ms = call.stream_ms(now_s)
     unplayed_s = call.voice.unplayed_ms(stream_ms) / 1000
-    if unplayed_s > 0 or call.ear.speaking:
+    if unplayed_s > 0 or call.ear.speaking or _floor_is_callers(call):
         yield SetTimer(Timer.FILLER, now_s + unplayed_s + FILLER_AFTER_S)
         return
     yield from call.voice.own_sound(FILLER_PAYLOAD, stream_ms)
     yield SetTimer(Timer.FILLER, now_s + FILLER_EVERY_S)
+
+
+def _floor_is_callers(call: CallState) -> bool:
+    return call.provider_open and call.answer_due_s is None and not call.response_active
 
 
 # Taking over ahead of a limit

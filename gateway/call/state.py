@@ -80,6 +80,7 @@ class CallState:
         response_active: The agent is preparing or writing an answer.
         response_spoke: The present answer has made a sound.
         answering: It began to after the caller's last turn began: it is the answer to it.
+        cut_short: The agent's last words were cut, and it has said nothing since.
         overlapped: The caller's turn ended while an answer was on, so that none to it is made by itself.
         unheard: Items of the answer that was cut, begun after the cut.
         retried: A failed answer has been asked for again.
@@ -120,6 +121,7 @@ class CallState:
     response_active: bool = False
     response_spoke: bool = False
     answering: bool = False
+    cut_short: bool = False
     overlapped: bool = False
     unheard: set[str] = field(default_factory=set)
     retried: bool = False

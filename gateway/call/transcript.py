@@ -15,6 +15,9 @@ from store.call_events import CallEvent, Party, TranscriptFinal, TranscriptParti
 PARTIAL_INTERVAL_MS = 300
 """Partials of one turn are at least this far apart."""
 
+_LATELY = 8
+"""So many turns of the caller may be heard again, and by then go on, after they were told."""
+
 
 @dataclass(slots=True)
 class _Turn:
@@ -74,7 +77,7 @@ class Transcript:
         earlier: What was said before, when a call resumes.
     """
 
-    __slots__ = ("_count", "_earlier", "_ids", "_late", "_said", "_turns")
+    __slots__ = ("_count", "_earlier", "_ids", "_late", "_lately", "_said", "_turns")
 
     def __init__(self, first_turn: int = 1, earlier: tuple[HistoryTurn, ...] = ()) -> None:
         self._count = first_turn - 1
@@ -82,6 +85,7 @@ class Transcript:
         self._ids: dict[str, str] = {}  # the turn of every item there was, two short strings each
         self._turns: dict[str, _Turn] = {}  # by item, in the order spoken, until released
         self._late: dict[str, _Turn] = {}  # released before their text came
+        self._lately: dict[str, _Turn] = {}  # by turn: the caller's last ones released
         self._said: dict[str, HistoryTurn] = {}  # by turn: what was released
 
     def start(self, item_id: str, party: Party, at_ms: int) -> str:
@@ -98,6 +102,8 @@ class Transcript:
         late = next((old for old, turn in self._late.items() if turn.turn_id == turn_id), None)
         if late is not None:
             self._late[item_id] = self._late.pop(late)
+        elif turn_id in self._lately:
+            self._late[item_id] = self._lately.pop(turn_id)
         again = {turn.item_id: turn for turn in self._turns.values()}
         for turn in again.values():
             if turn.turn_id == turn_id:
@@ -147,10 +153,10 @@ class Transcript:
             if turn.party == "caller":
                 turn.closed = True
             yield from self._release(now_ms)
-        elif (late := self._late.pop(item_id, None)) and text is not None:
+        elif (late := self._late.pop(item_id, None)) and text is not None and _adds(text, late):
             late.text, late.missing = text, False
             self._said[late.turn_id] = late.remembered()
-            yield late.final(now_ms)  # replaces the one given up on
+            yield late.final(now_ms)  # replaces the one told before
 
     def heard(
         self, item_id: str, heard_ms: int, now_ms: int, *, interrupted: bool, sound_ms: int = 0
@@ -225,5 +231,14 @@ class Transcript:
             del self._turns[item_id]
             if turn.party == "caller" and (turn.text is None or turn.missing):
                 self._late[item_id] = turn
+            elif turn.party == "caller":
+                self._lately[turn.turn_id] = turn
+                if len(self._lately) > _LATELY:
+                    del self._lately[next(iter(self._lately))]
             self._said[turn.turn_id] = turn.remembered()
             yield turn.final(now_ms)
+
+
+def _adds(text: str, told: _Turn) -> bool:
+    """Whether a turn heard again has more words than were told of it; other spellings do not count."""
+    return told.missing or len(text.strip()) > len(told.all_text)

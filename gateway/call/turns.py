@@ -37,6 +37,7 @@ def _speaks_again(call: CallState) -> Iterator[Action]:
     call.greeted = True
     call.asked = None
     call.answering = True
+    call.cut_short = False
     note_answered(call)
     yield SetTimer(Timer.DRAINED, None)  # the echo awaited is another now
     if call.line_up.incident_s is not None:

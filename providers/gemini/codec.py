@@ -121,6 +121,8 @@ class GeminiCodec:
         return events
 
     def _events(self, message: m.ServerMessage) -> Iterator[Event]:
+        if message.usage_metadata is not None:  # first: what else there is may be a call's last words
+            yield from count_usage(message.usage_metadata)
         if message.voice_activity is not None:
             yield from self._voice_activity(message.voice_activity)
         content = message.server_content
@@ -130,8 +132,6 @@ class GeminiCodec:
             yield from self._tool_call(message.tool_call)
         if content is not None and (content.generation_complete or content.turn_complete):
             yield from self._completed(content)
-        if message.usage_metadata is not None:
-            yield from count_usage(message.usage_metadata)
         yield from self._session_events(message)
 
     def _content(self, content: m.ServerContent) -> Iterator[Event]:

@@ -153,7 +153,7 @@ class OpenAICodec:
             case m.ItemAdded(item=item):
                 return self._note_own(_item_added(item))
             case m.TranscriptionCompleted(item_id=item_id, transcript=transcript, usage=usage):
-                return (CallerText(item_id, transcript), *_transcription_usage(usage))
+                return (*_transcription_usage(usage), CallerText(item_id, transcript))
             case m.TranscriptionFailed(item_id=item_id):
                 return (CallerText(item_id, None),)
             case m.ResponseCreated(response=response):

@@ -7,9 +7,11 @@ from gateway.call import inputs as i
 from gateway.call.state import Phase, Resumption
 from providers import session as p
 from store import call_events as e
-from tests.gateway.call_driver import PLAN, Driver, ended, speech, talking
+from tests.gateway.call_driver import PLAN, QUIET, Driver, ended, speech, talking
 
 ANSWER = "We are open on Saturday from nine to one."
+SOFT, FAINTEST = 0x6A, 0x78
+"""Levels of mu-law: what our ear takes for no speech but may be some, and softer than that."""
 
 
 def opened(driver: Driver) -> int:
@@ -113,6 +115,17 @@ def test_a_turn_no_other_session_hears_again_holds_nothing_up() -> None:
     assert driver.events(e.TranscriptFinal)[-1].turn_id == "turn_4", "a turn of its own"
 
 
+def test_what_the_caller_adds_while_the_session_is_replaced_is_not_lost() -> None:
+    driver = talking()
+    driver.caller_says("c1", "Are you open", 400)
+    driver.say(p.SessionClosed(1011, ""))
+    driver.open()
+    driver.say(p.CallerSpeechStarted("c2", 0), p.CallerSpeechStopped("c2", 900))
+    driver.say(p.CallerText("c2", "Are you open on Saturday?"))
+    said = [(x.turn_id, x.text) for x in driver.events(e.TranscriptFinal) if x.party == "caller"]
+    assert said == [("turn_2", "Are you open"), ("turn_2", "Are you open on Saturday?")]
+
+
 # ---- answers and turns that cross each other
 
 
@@ -137,7 +150,7 @@ def test_an_answer_whose_end_was_under_way_when_the_next_was_owed_settles_no_deb
     driver.cut_in("c1")
     driver.say(p.CallerSpeechStopped("c1", 3700), p.CallerText("c1", "Wait."))
     driver.say(ended("a1", "cancelled"))
-    driver.run(4.1)
+    driver.sound(4200, QUIET)
     assert opened(driver) == 2, "nobody answered: the session is silent"
 
 
@@ -276,3 +289,109 @@ def test_an_answer_that_fails_twice_after_it_spoke_is_not_tried_for_ever() -> No
         driver.answer(item, "We are", 400, finished=False)
         driver.say(ended(item, "failed", error_code="server_error"))
     assert opened(driver) == 2
+
+
+# ---- silences, and who may break them
+
+
+def test_noise_that_only_the_provider_took_for_a_turn_owes_no_answer() -> None:
+    driver = Driver(providers=("elevenlabs",))
+    driver.open()
+    driver.connect()
+    driver.answer("greet", "Hello.", 400)
+    driver.run(3)
+    before = len(driver.commands)
+    driver.caller_says("c1", None, 500)  # a cough: no words came of it
+    driver.run(10)
+    assert driver.commands[before:] == []
+    assert opened(driver) == 1
+
+
+def test_noise_that_cost_an_answer_its_end_makes_the_agent_go_on() -> None:
+    driver = Driver(providers=("gemini",))
+    driver.open()
+    driver.connect()
+    driver.answer("greet", "Hello.", 3000)
+    driver.run(1)
+    driver.say(p.AnswerInterrupted())
+    driver.run(2.6)
+    assert len(responses(driver)) == 2, "nobody speaks: the agent is asked to"
+
+
+def test_a_caller_who_speaks_on_is_not_talked_into_nor_their_session_given_up() -> None:
+    driver = talking()
+    driver.caller_says("c1", "Well,", 300)
+    before = len(responses(driver))
+    driver.run(1.5)
+    driver.sound(4000)
+    assert len(responses(driver)) == before
+    assert opened(driver) == 1
+    driver.sound(600, QUIET)
+    assert opened(driver) == 2, "silent while it owed an answer, and the caller has stopped"
+
+
+def test_noise_without_end_does_not_keep_a_dead_session() -> None:
+    driver = talking()
+    driver.sound(16_000)
+    driver.caller_says("c1", "Hello?", 300)
+    driver.sound(4200)
+    assert opened(driver) == 2
+
+
+def test_a_turn_the_provider_never_ends_is_ended_when_the_line_has_long_been_quiet() -> None:
+    driver = talking()
+    driver.cut_in("c1", 400)
+    driver.sound(9000, QUIET)
+    assert not [x for x in driver.commands if isinstance(x, p.CommitAudio)], "the caller may be thinking"
+    driver.sound(2000, QUIET)
+    assert driver.commands[-2:] == [p.CommitAudio(), p.Respond()]
+    driver.answer("a1", "Are you there?", 400)
+    driver.run(8)
+    assert driver.events(e.TranscriptFinal)[-1].text == "Are you there?", "nothing waits for the turn"
+
+
+def test_a_soft_caller_is_given_all_the_time_they_speak() -> None:
+    driver = talking()
+    driver.say(p.CallerSpeechStarted("c1", 3000))
+    driver.sound(25_000, SOFT)
+    assert not [x for x in driver.commands if isinstance(x, p.CommitAudio)]
+
+
+def test_words_too_soft_for_our_ear_are_kept_for_the_next_session() -> None:
+    driver = talking()
+    driver.run(1)
+    driver.say(p.CallerSpeechStarted("c1", 4000))
+    driver.sound(2000, FAINTEST)
+    driver.say(p.SessionClosed(1011, ""))
+    before = len(driver.of(a.PassAudio))
+    driver.open()
+    assert len(driver.of(a.PassAudio)) - before >= 100
+
+
+def test_the_gap_filler_keeps_out_of_a_caller_s_turn() -> None:
+    driver = talking()
+    driver.caller_says("c1", "Well,", 300)
+    driver.say(p.SessionClosed(1011, ""))
+    driver.open()
+    driver.say(p.CallerSpeechStarted("c2", 0))
+    before = len(driver.of(a.SendAudio))
+    driver.sound(3000, SOFT)
+    assert len(driver.of(a.SendAudio)) == before
+
+
+# ---- the end
+
+
+def test_nothing_is_told_of_a_call_that_is_over() -> None:
+    driver = talking()
+    driver.feed(i.StreamStopped())
+    count = len(driver.log)
+    driver.say(
+        p.UsageCounted(1, 1, {}),
+        p.AgentText("a9", "late"),
+        p.CallerSpeechStarted("c9", 0),
+        p.ToolRequested("t9", "end_call", "{}"),
+        p.SessionOpened("s9", "m"),
+    )
+    assert len(driver.log) == count
+    assert driver.timers == {}
