@@ -104,6 +104,8 @@ class OpenAICodec:
         self._base_url = base_url.rstrip("/")
         self._model = config.model or DEFAULT_MODEL
         self._opened = False
+        self._answering = False
+        self._held: str | None = None  # a wish to be answered that waits for the answer under way
         self._told = ToldHistory()
         self._own: set[str] = set()  # ids of what the agent said and asked for in this session
         self.unknown: Counter[str] = Counter()
@@ -120,8 +122,12 @@ class OpenAICodec:
         return (json.dumps({"type": "session.update", "session": _session(self._config)}),)
 
     def replies(self) -> Sequence[str]:
-        """See `Codec.replies`: this protocol demands none."""
-        return ()
+        """See `Codec.replies`: the answer asked for while another was on."""
+        held = self._held
+        if held is None or self._answering:
+            return ()
+        self._held = None
+        return (held,)
 
     def keep_alive(self) -> Sequence[str]:
         """See `Codec.keep_alive`: silence ends no session here."""
@@ -157,6 +163,7 @@ class OpenAICodec:
             case m.TranscriptionFailed(item_id=item_id):
                 return (CallerText(item_id, None),)
             case m.ResponseCreated(response=response):
+                self._answering = True
                 return (ResponseStarted(response.id),)
             case m.AudioDone(item_id=item_id):
                 return (AgentAudioDone(item_id),)
@@ -165,6 +172,7 @@ class OpenAICodec:
             case m.OutputItemDone(item=item):
                 return self._note_own(_output_item(item))
             case m.ResponseDone(response=finished):
+                self._answering = False
                 return (_response_ended(finished), *_response_usage(finished.usage))
 
     def _session_updated(self, session: m.Session) -> Sequence[Event]:
@@ -211,17 +219,18 @@ class OpenAICodec:
         """See `Codec.encode`.
 
         What another session said is shortened where this one was told of it; a tool that another session
-        asked for has no answer here.
+        asked for has no answer here. The server refuses to answer twice at a time, so a wish to be answered
+        waits until the answer under way is done: a tool's result may be there before that.
         """
         match command:
             case AppendAudio(payload=payload):
                 return (self.encode_audio(payload),)
             case Respond(instructions=instructions):
-                response = {"instructions": instructions} if instructions is not None else {}
-                return (json.dumps({"type": "response.create", "response": response}),)
+                return self._respond(instructions)
             case CommitAudio():
                 return ('{"type":"input_audio_buffer.commit"}',)
             case CancelAnswer():
+                self._held = None
                 return ('{"type":"response.cancel"}',)
             case Truncate(item_id=item_id):
                 known = self._knows(item_id)
@@ -233,6 +242,14 @@ class OpenAICodec:
                 return (*answered, *self.encode(Respond(instructions))) if respond else answered
             case Remember(turns=turns):
                 return self._told.tell(turns)
+
+    def _respond(self, instructions: str | None) -> Sequence[str]:
+        response = {"instructions": instructions} if instructions is not None else {}
+        created = json.dumps({"type": "response.create", "response": response})
+        if self._answering:
+            self._held = created
+            return ()
+        return (created,)
 
     def encode_audio(self, payload: str) -> str:
         """See `Codec.encode_audio`: the base64 text is spliced in as it came."""
