@@ -1,7 +1,7 @@
 """The agent's voice on its way to the caller: pieces, marks, what was heard, what was held back or cut."""
 
 import binascii
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -74,9 +74,7 @@ class AgentVoice:
         self._received: dict[str, int] = {}  # bytes by item, of the last few
         self._heard_before: dict[str, int] = {}  # ms by item, heard before it was held and played on
         self._held: tuple[CutItem, ...] = ()
-        self._holding = False
-        self._started = False
-        self._muted = False
+        self._holding = self._started = self._muted = False
         self.sent_bytes = 0
 
     def start(self, now_ms: float) -> Iterator[Action]:
@@ -281,22 +279,15 @@ class AgentVoice:
         actions: list[Action] = []
         items: tuple[CutItem, ...] = ()
         if self._holding:
-            items = (*self._held, *self._came_while_held())
+            items = (*self._held, *_came_since(self._held, self._kept))
         elif not self._playback.drained():
             items = self._clear(now_ms)
             actions.append(Clear(now_ms))
         self._muted = True
         self._holding, self._held = False, ()
-        self._kept.clear()
-        self._kept_bytes = 0
+        self._kept, self._kept_bytes = [], 0
         self._cutter.clear()
         return actions, items
-
-    def _came_while_held(self) -> Iterator[CutItem]:
-        known = {item.item_id for item in self._held}
-        for item_id in dict.fromkeys(item_id for item_id, _ in self._kept):
-            if item_id not in known:
-                yield CutItem(item_id, self._heard_before.get(item_id, 0), self.received_ms(item_id))
 
 
 def _without_begin(payload: str, size_bytes: int) -> str:
@@ -304,3 +295,14 @@ def _without_begin(payload: str, size_bytes: int) -> str:
     if size_bytes <= 0:
         return payload
     return binascii.b2a_base64(binascii.a2b_base64(payload)[size_bytes:], newline=False).decode("ascii")
+
+
+def _came_since(held: tuple[CutItem, ...], kept: list[tuple[str, str]]) -> Iterator[CutItem]:
+    """The items kept of which nothing had been sent when the voice was held: nobody heard a sound of them."""
+    sizes = Counter[str]()
+    for item_id, payload in kept:
+        sizes[item_id] += payload_size_bytes(payload)
+    known = {item.item_id for item in held}
+    for item_id, size_bytes in sizes.items():
+        if item_id not in known:
+            yield CutItem(item_id, 0, size_bytes // BYTES_PER_MS)
