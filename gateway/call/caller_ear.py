@@ -28,12 +28,14 @@ class CallerEar:
         min_speech_ms: How long it must last.
     """
 
-    __slots__ = ("_frames", "_gate", "_sounded", "loud_ms", "quiet_ms")
+    __slots__ = ("_frames", "_gate", "_sounded", "has_speech", "loud_ms", "quiet_ms")
 
     def __init__(self, threshold_dbfs: float, min_speech_ms: int) -> None:
         self._gate = EnergyGate(threshold_dbfs, min_speech_ms, gap_ms=DIP_MS)
         self._frames: deque[CallerAudio] = deque(maxlen=MEMORY_FRAMES)
         self._sounded = False
+        self.has_speech = False
+        """Whether there is speech, by level, in what nothing has answered yet."""
         self.loud_ms = 0
         """How much speech there was since it last began, by level."""
         self.quiet_ms = 0
@@ -62,6 +64,7 @@ class CallerEar:
             edges += self._gate.feed_rms(level, at_ms + begin // BYTES_PER_MS, at_ms + end // BYTES_PER_MS)
         length_ms = len(frame) // BYTES_PER_MS
         self.quiet_ms = 0 if audible else self.quiet_ms + length_ms
+        self.has_speech = self.has_speech or self._gate.speaking
         if audible and self._gate.speaking:
             self.loud_ms += length_ms
         return edges
@@ -85,7 +88,7 @@ class CallerEar:
         """What was said so far has been answered: only the last moment is still worth keeping."""
         while len(self._frames) > LEAD_IN_FRAMES:
             self._frames.popleft()
-        self._sounded = self._gate.speaking
+        self._sounded = self.has_speech = self._gate.speaking
 
     def unanswered(self) -> tuple[CallerAudio, ...]:
         """The caller's audio nothing has answered yet, oldest first."""

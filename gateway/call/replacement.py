@@ -135,9 +135,11 @@ def _say_what_is_owed(call: CallState, replaced: Replaced | None, now_s: float) 
             return
     elif replaced is not None and replaced.broke_off and not call.unanswered and asked is None:
         asked = p.Respond(BROKEN_OFF_WORDS)
-    if asked is not None and not (call.unanswered and call.greeted and call.leaving is None):
+    callers_floor = call.greeted and call.leaving is None and (call.unanswered or call.ear.has_speech)
+    if asked is not None and not callers_floor:
         yield from call.ask(asked, asked, now_s)
-    elif call.unanswered or call.answer_due_s is not None:
+    elif asked is not None or call.unanswered or call.answer_due_s is not None:
+        call.asked = asked  # should it have been no speech, the agent is asked when its answer is overdue
         yield from call.expect_answer(now_s)
 
 

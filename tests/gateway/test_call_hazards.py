@@ -4,6 +4,7 @@ import pytest
 
 from gateway.call import actions as a
 from gateway.call import inputs as i
+from gateway.call.replacement import BROKEN_OFF_WORDS
 from gateway.call.state import Phase, Resumption
 from providers import session as p
 from store import call_events as e
@@ -395,3 +396,16 @@ def test_nothing_is_told_of_a_call_that_is_over() -> None:
     )
     assert len(driver.log) == count
     assert driver.timers == {}
+
+
+def test_an_agent_broken_off_does_not_go_on_over_a_caller_who_spoke_meanwhile() -> None:
+    driver = talking()
+    driver.answer("a1", "We are open on Saturday.", 2000, finished=False)
+    driver.run(0.5)
+    driver.say(p.SessionClosed(1006, ""))
+    driver.sound(700)
+    driver.open()
+    assert not responses(driver)[1:], "the caller has the floor"
+    assert driver.of(a.PassAudio)
+    driver.sound(3000, QUIET)
+    assert driver.commands[-1] == p.Respond(BROKEN_OFF_WORDS), "it was no speech: the agent goes on"
