@@ -12,13 +12,15 @@ from gateway.closing import end_call
 from gateway.live_calls import LiveCalls
 from gateway.services import GatewayServices
 from gateway.session import SessionStart
+from gateway.usage import add_up
 from providers.session import HistoryTurn
 from store import calls, flows, media_tokens, numbers, orgs
-from store.call_events import CallReceived, TranscriptFinal
+from store.call_events import CallReceived, TranscriptFinal, UsageReported
 from store.call_rows import Call, NewCall
 from store.call_rows import Ending as StoredEnding
 from store.errors import Conflict
 from store.event_log import append_now
+from store.event_rows import read_events_of
 from store.numbers import Number
 from store.times import utc_now
 
@@ -140,24 +142,35 @@ async def resume(services: GatewayServices, live: LiveCalls, call: Call) -> str:
     plan = await load_plan(services, call)
     if plan is None or live.stopping:
         return twiml.say_and_hang_up(SOMETHING_WENT_WRONG)
-    turns, said_until_ms, history = await _conversation(services, call)
-    since = call.answered_at or call.created_at
-    # The wall clock may have been set back meanwhile; the call's clock never goes back.
-    clock_ms = max(said_until_ms, int((utc_now() - since).total_seconds() * 1000))
-    start = SessionStart(call, plan, Resumption(clock_ms, turns, history))
+    start = SessionStart(call, plan, await _resumption(services, call))
     return await connect_caller(services, live, start, announcement=None)
 
 
-async def _conversation(services: GatewayServices, call: Call) -> tuple[int, int, tuple[HistoryTurn, ...]]:
-    """How many turns there were, when the last one ended on the call's clock, and what they said."""
-    said: dict[str, HistoryTurn] = {}
-    after = said_until_ms = 0
-    while events := await services.event_log.read(call.org_id, call.id, after):
-        for logged in events:
-            after = logged.seq
-            event = logged.event
-            if isinstance(event, TranscriptFinal):
-                heard = event.text if event.heard_text is None else event.heard_text
-                said[event.turn_id] = HistoryTurn(event.party, heard)
-                said_until_ms = max(said_until_ms, event.ended_ms)
-    return len(said), said_until_ms, tuple(turn for turn in said.values() if turn.text)
+async def _resumption(services: GatewayServices, call: Call) -> Resumption:
+    """Where a call stands, by its log: its clock, what was said and what it has cost."""
+    types = (TranscriptFinal.type_name(), UsageReported.type_name())
+    async with services.database.read() as conn:
+        logged = await read_events_of(conn, call.org_id, call.id, types)
+    said: dict[str, TranscriptFinal] = {}
+    counts: list[UsageReported] = []
+    for each in logged:
+        match each.event:
+            case TranscriptFinal() as turn:
+                said[turn.turn_id] = turn
+            case UsageReported() as count:
+                counts.append(count)
+            case _:
+                pass
+    since = call.answered_at or call.created_at
+    # The wall clock may have been set back meanwhile; the call's clock never goes back.
+    said_until_ms = max((turn.ended_ms for turn in said.values()), default=0)
+    return Resumption(
+        clock_ms=max(said_until_ms, int((utc_now() - since).total_seconds() * 1000)),
+        turns=len(said),
+        history=tuple(_heard(turn) for turn in said.values() if turn.text),
+        cost_cents=add_up(counts).get("cost_cents", 0.0),
+    )
+
+
+def _heard(turn: TranscriptFinal) -> HistoryTurn:
+    return HistoryTurn(turn.party, turn.text if turn.heard_text is None else turn.heard_text)

@@ -1,8 +1,8 @@
 """The end of a call on our side: the stream closed, the recording completed, the record finished."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, TypeVar
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 import msgspec
 import structlog
@@ -12,6 +12,7 @@ from gateway.call.actions import Ending, NextStep
 from gateway.recording import CallRecording, Recorded
 from gateway.services import GatewayServices
 from gateway.stream.socket import MediaSocket
+from gateway.usage import store_usage
 from store import calls
 from store.bus import call_topic
 from store.call_events import CallEnded, RecordingFailed, RecordingFinished
@@ -76,9 +77,8 @@ async def finish_call(
         await _finish_recording(services, call, ending, recording)
     services.metrics.calls_ended.labels(ending.disposition).inc()
     await services.event_log.flush()
-    if ending.usage:
-        await _patiently(call, lambda: _store_usage(services, call, ending.usage))
     if ending.status == "in-progress":
+        await _patiently(call, lambda: _note_usage(services, call))
         return
     stored = StoredEnding(
         status=ending.status,
@@ -111,7 +111,7 @@ async def _patiently(call: Call, store: Callable[[], Awaitable[T]]) -> T:
 
 
 async def end_call(services: GatewayServices, call: Call, ending: StoredEnding) -> bool:
-    """Finish a call's row and write its last event, together and once."""
+    """Finish a call's row, what it used included, and write its last event, together and once."""
     async with services.database.write() as conn:
         ended = await calls.finish_call(conn, call.org_id, call.id, ending)
         if ended:
@@ -123,36 +123,16 @@ async def end_call(services: GatewayServices, call: Call, ending: StoredEnding) 
                 reason=ending.reason,
                 duration_ms=ending.duration_ms or 0,
             )
+            await store_usage(conn, call.org_id, call.id)
             await append_now(conn, call.org_id, call.id, [event], ending.ended_at)
     if ended:
         services.bus.ring(call_topic(call.id))
     return ended
 
 
-async def _store_usage(services: GatewayServices, call: Call, usage: dict[str, Any]) -> None:
+async def _note_usage(services: GatewayServices, call: Call) -> None:
     async with services.database.write() as conn:
-        now = await calls.get_call(conn, call.org_id, call.id)
-        before = now.usage if now is not None and isinstance(now.usage, dict) else {}
-        await calls.update_call(conn, call.org_id, call.id, usage=add_usage(before, usage))
-
-
-def add_usage(before: Mapping[str, Any], usage: Mapping[str, Any]) -> dict[str, Any]:
-    """The usage of a call that was resumed: what it used before and what it used since.
-
-    Args:
-        before: The record's usage, empty at first.
-        usage: As `gateway.call.cost.Cost.record` gives it.
-    """
-    if not before:
-        return dict(usage)
-    providers = {name: dict(sums) for name, sums in before.get("providers", {}).items()}
-    for name, sums in usage["providers"].items():
-        known = providers.setdefault(name, {})
-        for what, count in sums.items():
-            known[what] = known.get(what, 0) + count
-    cents = (before.get("cost_cents"), usage["cost_cents"])
-    total = None if None in cents else round(sum(cents), 4)
-    return {"cost_cents": total, "prices_as_of": usage["prices_as_of"], "providers": providers}
+        await store_usage(conn, call.org_id, call.id)
 
 
 async def _finish_recording(

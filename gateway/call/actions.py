@@ -1,7 +1,7 @@
 """Everything the core can ask of the shell around it, as data."""
 
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Literal
 
 import msgspec
 
@@ -52,14 +52,12 @@ class Ending:
         disposition: One word for how it ended (see `docs/glossary.md`).
         reason: One sentence or code with more detail, or empty.
         duration_ms: Length of the conversation.
-        usage: What the providers counted and what it costs; empty when they counted nothing.
     """
 
     status: Status
     disposition: str
     reason: str
     duration_ms: int
-    usage: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

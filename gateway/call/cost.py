@@ -1,9 +1,7 @@
 """What the providers counted in a call, and what it costs."""
 
-from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
 from gateway.call.sessions import Session
 from providers.prices import PriceTable
@@ -12,15 +10,13 @@ from store.call_events import UsageReported
 
 @dataclass(slots=True)
 class Cost:
-    """The sums of one call.
+    """What one call has cost so far.
 
     Attributes:
         cents: What all counts so far cost; None as soon as one of them has no price.
     """
 
     cents: float | None = 0.0
-    _by_provider: dict[str, Counter[str]] = field(default_factory=dict)
-    _as_of: str | None = None
 
     def count(
         self,
@@ -37,9 +33,6 @@ class Cost:
             output_tokens=output_tokens,
         )  # fmt: skip
         self.cents = None if cents is None or self.cents is None else self.cents + cents
-        self._as_of = prices.as_of
-        sums = self._by_provider.setdefault(session.provider, Counter())
-        sums.update({"input_tokens": input_tokens, "output_tokens": output_tokens, **details})
         return UsageReported(
             provider=session.provider,
             model=session.model,
@@ -60,17 +53,6 @@ class Cost:
             return None
         session.billed_until_s = now_s
         return self.count(prices, session, {"session_ms": session_ms})
-
-    def record(self) -> dict[str, Any]:
-        """The sums as they stand on the call's record; empty when nothing was counted."""
-        if not self._by_provider:
-            return {}
-        by_provider = {name: {k: v for k, v in sums.items() if v} for name, sums in self._by_provider.items()}
-        return {
-            "cost_cents": _rounded(self.cents),
-            "prices_as_of": self._as_of,
-            "providers": by_provider,
-        }
 
 
 def _rounded(cents: float | None) -> float | None:

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Literal
 
 from gateway.call.actions import (
@@ -102,7 +101,7 @@ def finish(call: CallState, now_s: float) -> Iterator[Action]:
         for session in (call.session, call.standby):
             if session and (usage := call.cost.count_time(call.prices, session, now_s)):
                 yield Append(usage)
-        yield Finish(replace(call.ending, usage=call.cost.record()))
+        yield Finish(call.ending)
 
 
 def give_up(call: CallState, code: str, now_s: float) -> Iterator[Action]:

@@ -49,11 +49,13 @@ class Resumption:
         clock_ms: Where the call's clock stands.
         turns: How many turns there were.
         history: What they said.
+        cost_cents: What it has cost, None when that is not known.
     """
 
     clock_ms: int
     turns: int
     history: tuple[HistoryTurn, ...] = ()
+    cost_cents: float | None = 0.0
 
 
 @dataclass(slots=True)
@@ -115,7 +117,7 @@ class CallState:
     voice: AgentVoice = field(default_factory=AgentVoice)
     ear: CallerEar = field(init=False)
     transcript: Transcript = field(init=False)
-    cost: Cost = field(default_factory=Cost)
+    cost: Cost = field(init=False)
     frames_in: int = 0
     rejected: Counter[str] = field(default_factory=Counter)
     response_active: bool = False
@@ -142,6 +144,7 @@ class CallState:
     ending: Ending | None = None
 
     def __post_init__(self) -> None:
+        self.cost = Cost(self.resumption.cost_cents if self.resumption else 0.0)
         earlier = self.resumption.history if self.resumption else ()
         self.transcript = Transcript(self.resumption.turns + 1 if self.resumption else 1, earlier)
         interruption = self.plan.interruption

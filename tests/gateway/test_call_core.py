@@ -271,10 +271,17 @@ def test_usage_of_each_answer_is_reported() -> None:
     # 32 and 64 dollars a million tokens; 0.45 cents a minute of transcription.
     assert first.cost_cents == first.call_cost_cents == pytest.approx(3.2 + 3.2)
     assert second.call_cost_cents == pytest.approx(6.85)
-    driver.feed(i.StreamStopped())
-    assert driver.ending is not None
-    assert driver.ending.usage["cost_cents"] == pytest.approx(6.85)
-    assert driver.ending.usage["providers"]["openai"]["input_audio_tokens"] == 1000
+
+
+def test_a_resumed_call_goes_on_counting_its_cost() -> None:
+    driver = Driver(resumption=Resumption(60_000, 4, cost_cents=2.5))
+    driver.open()
+    driver.say(p.UsageCounted(0, 0, {"transcription_ms": 60_000}))
+    assert driver.events(e.UsageReported)[0].call_cost_cents == pytest.approx(2.95)
+    driver = Driver(resumption=Resumption(60_000, 4, cost_cents=None))
+    driver.open()
+    driver.say(p.UsageCounted(0, 0, {"transcription_ms": 60_000}))
+    assert driver.events(e.UsageReported)[0].call_cost_cents is None, "never known again"
 
 
 def test_a_resumed_call_goes_on_with_clock_and_turns() -> None:

@@ -4,6 +4,7 @@ import pytest
 
 from gateway.call.cost import Cost
 from gateway.call.sessions import Session
+from gateway.usage import add_up
 from providers.capabilities import ELEVENLABS, GEMINI, OPENAI
 from providers.session import Capabilities
 from tests.gateway.call_driver import PRICES
@@ -26,12 +27,13 @@ def test_counts_of_several_providers_are_added_up() -> None:
     assert first.cost_cents == first.call_cost_cents == pytest.approx(3.2)
     assert second.cost_cents == pytest.approx(1.2)
     assert second.call_cost_cents == pytest.approx(4.4)
-    record = cost.record()
-    assert record["cost_cents"] == pytest.approx(4.4)
-    assert record["prices_as_of"] == PRICES.as_of
-    assert record["providers"] == {
-        "openai": {"input_tokens": 1000, "input_audio_tokens": 1000},
-        "gemini": {"output_tokens": 1000, "output_audio_tokens": 1000},
+    assert add_up([first, second]) == {
+        "cost_cents": pytest.approx(4.4),
+        "prices_as_of": PRICES.as_of,
+        "providers": {
+            "openai": {"input_tokens": 1000, "input_audio_tokens": 1000},
+            "gemini": {"output_tokens": 1000, "output_audio_tokens": 1000},
+        },
     }
 
 
@@ -42,7 +44,7 @@ def test_a_model_without_a_price_makes_the_sum_unknown_for_good() -> None:
     assert unknown.cost_cents is None
     assert known.cost_cents == pytest.approx(400)
     assert known.call_cost_cents is None
-    assert cost.record()["cost_cents"] is None
+    assert add_up([unknown, known])["cost_cents"] is None
 
 
 def test_time_is_counted_once_from_where_it_was_counted_last() -> None:
@@ -61,4 +63,4 @@ def test_time_costs_nothing_where_tokens_do_nor_before_a_session_has_opened() ->
     cost = Cost()
     assert cost.count_time(PRICES, session(OPENAI, "gpt-realtime-2.1", opened_s=0.0), 60.0) is None
     assert cost.count_time(PRICES, session(ELEVENLABS, "default"), 60.0) is None
-    assert cost.record() == {}
+    assert add_up([]) == {}

@@ -256,6 +256,10 @@ async def test_a_lost_stream_is_resumed_where_it_stopped(tmp_path: Path) -> None
         row = await home.call_over(call)
         log = await home.log(row)
         assert row.resumes == 1
+        counts = [x.event for x in log if isinstance(x.event, e.UsageReported)]
+        assert row.usage is not None
+        assert row.usage["cost_cents"] == counts[-1].call_cost_cents, "both streams, each once"
+        assert counts[-1].call_cost_cents == pytest.approx(sum(c.cost_cents or 0 for c in counts), abs=1e-3)
         assert row.disposition == "caller_hangup"
         kinds = [x.type for x in log]
         assert kinds.index("call.ended") < kinds.index("call.resumed") < kinds.index("stream.started", 5)

@@ -103,6 +103,12 @@ async def test_a_killed_process_is_reconciled_at_the_next_start(tmp_path: Path) 
         )
         assert any(x.type == "recording.finished" for x in log)
         assert await recording(service, call) > 1_000
+        counted = [x.event for x in log if isinstance(x.event, e.UsageReported)]
+        assert counted, "the greeting was"
+        assert call.usage is not None
+        assert call.usage["cost_cents"] == pytest.approx(
+            sum(count.cost_cents or 0 for count in counted), abs=1e-3
+        )
         service.signal(signal.SIGTERM)
         assert await service.ended() == 0
 
