@@ -9,7 +9,6 @@ from typing import Any
 
 import msgspec
 from websockets.asyncio.server import ServerConnection
-from websockets.exceptions import ConnectionClosed
 
 from bench.scenarios.agent import (
     CloseSocket,
@@ -26,18 +25,14 @@ from bench.scenarios.agent import (
 from bench.simulators.gemini.config import GeminiConfig
 from bench.simulators.gemini.rejection import INTERNAL, Rejection, clipped
 from bench.simulators.gemini.session_log import GeminiSessionLog, LoggedMessage, without_sound
-from bench.simulators.speech.connection_reset import reset
+from bench.simulators.speech.line import Line
 
 Json = dict[str, Any]
 
 DEADLINE = "Deadline expired before operation could complete."
 
 
-class SessionEnded(Exception):
-    """The session is over; whoever works for it stops."""
-
-
-class Channel:
+class Channel(Line):
     """Sends a session's messages.
 
     Args:
@@ -47,11 +42,8 @@ class Channel:
     """
 
     def __init__(self, socket: ServerConnection, log: GeminiSessionLog, config: GeminiConfig) -> None:
-        self._socket = socket
-        self._log = log
+        super().__init__(socket, log, config.send_timeout_s)
         self._config = config
-        self.mute = False
-        self.stalled = False
 
     async def send(self, message: Json) -> None:
         """Send a message.
@@ -63,15 +55,7 @@ class Channel:
             return
         self._log.sent.append(LoggedMessage(asyncio.get_running_loop().time(), without_sound(message)))
         data = msgspec.json.encode(message)
-        try:
-            async with asyncio.timeout(self._config.send_timeout_s):
-                await self._socket.send(data if self._config.binary_frames else data.decode())
-        except ConnectionClosed as error:
-            raise SessionEnded from error
-        except TimeoutError as error:
-            self._log.ended_by = "client does not read"
-            self._socket.transport.abort()
-            raise SessionEnded from error
+        await self.write(data if self._config.binary_frames else data.decode())
 
     async def content(self, **fields: Any) -> None:
         """Send a serverContent with some fields."""
@@ -117,13 +101,9 @@ class Channel:
                 await self.send({"goAway": {"timeLeft": "0s"}})
                 await self.expire()
             case ResetConnection():
-                self._log.ended_by = "reset"
-                reset(self._socket.transport)
-                raise SessionEnded
+                self.reset()
             case Stall():
-                self.mute = self.stalled = True
-                await self._socket.wait_closed()
-                raise SessionEnded
+                await self.stall()
             case Refuse() | FailResponse():
                 pass  # belong to the upgrade and to a response; nothing to do here
 
@@ -133,6 +113,4 @@ class Channel:
         Raises:
             SessionEnded: always.
         """
-        self._log.ended_by = why
-        await self._socket.close(code, clipped(reason))
-        raise SessionEnded
+        await super().close(why, code, clipped(reason))

@@ -10,7 +10,7 @@ from typing import Any
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 
-from bench.simulators.gemini.channel import Channel, SessionEnded
+from bench.simulators.gemini.channel import Channel
 from bench.simulators.gemini.client_messages import read_message
 from bench.simulators.gemini.conversation import Conversation
 from bench.simulators.gemini.rejection import INVALID, POLICY, Rejection
@@ -18,6 +18,7 @@ from bench.simulators.gemini.session_log import GeminiSessionLog, LoggedMessage
 from bench.simulators.gemini.setup import read_setup
 from bench.simulators.gemini.shared import Shared
 from bench.simulators.speech.faults import FaultPlan
+from bench.simulators.speech.line import SessionEnded
 
 Json = dict[str, Any]
 

@@ -5,20 +5,16 @@ Gemini API reference (`?key=`), read 2026-11. A wrong key is found out after the
 """
 
 import asyncio
-import contextlib
 import datetime as dt
-import json
 import re
 import ssl
-from http import HTTPStatus
 from typing import Self
 from urllib.parse import parse_qs
 
-from websockets.asyncio.server import Server, ServerConnection, serve
-from websockets.datastructures import Headers
-from websockets.http11 import Request, Response
+from websockets.asyncio.server import ServerConnection
+from websockets.http11 import Request
 
-from bench.scenarios.agent import AgentScript, Delay, FaultAction, Refuse, ResetConnection, Stall
+from bench.scenarios.agent import AgentScript, Refuse
 from bench.simulators.errors import SimulatorUsageError
 from bench.simulators.gemini.certificate import Certificate, make_certificate
 from bench.simulators.gemini.config import GeminiConfig
@@ -26,9 +22,9 @@ from bench.simulators.gemini.resumption import SavedSessions
 from bench.simulators.gemini.session import LiveSession
 from bench.simulators.gemini.session_log import GeminiSessionLog
 from bench.simulators.gemini.shared import Shared
-from bench.simulators.speech.connection_reset import reset
 from bench.simulators.speech.faults import FaultPlan
 from bench.simulators.speech.ids import IdSource
+from bench.simulators.speech.server import Refusal, SpeechServer, shown_headers
 
 _PATH = re.compile(
     r"//?ws/google\.ai\.generativelanguage\.v1(?:beta|alpha)?\.GenerativeService\.BidiGenerateContent"
@@ -49,45 +45,30 @@ class GeminiSimulator:
         self.script = script or AgentScript()
         self.sessions: list[GeminiSessionLog] = []
         """Every connection that got past the upgrade."""
-        self.refused: list[int] = []
-        """HTTP statuses of the upgrades refused."""
         ids = IdSource()
         self._shared = Shared(self.config, self.script, ids, SavedSessions(ids, self.config.handle_valid_s))
-        self._stack = contextlib.AsyncExitStack()
+        self._server = SpeechServer(self.script.faults, self._admit, self._refuse, self._converse)
         self._certificate: Certificate | None = None
-        self._plans: dict[ServerConnection, FaultPlan] = {}
-        self._upgrades = 0
-        self._crashes: list[Exception] = []
         self._url = ""
 
     async def __aenter__(self) -> Self:
-        server: Server = await self._stack.enter_async_context(
-            serve(
-                self._serve,
-                self.config.host,
-                self.config.port,
-                ssl=await asyncio.to_thread(self._server_context) if self.config.tls else None,
-                process_request=self._upgrade,
-                compression=None,
-                max_size=32 * 1024 * 1024,
-                ping_interval=None,
-                open_timeout=60,
-                close_timeout=5,
-            )
-        )
-        host, port = next(iter(server.sockets)).getsockname()[:2]
-        self._url = f"{'https' if self.config.tls else 'http'}://{host}:{port}"
+        tls = await asyncio.to_thread(self._server_context) if self.config.tls else None
+        address = await self._server.start(self.config.host, self.config.port, tls)
+        self._url = f"{'https' if self.config.tls else 'http'}://{address}"
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
-        await self._stack.aclose()
-        if self._crashes:
-            raise ExceptionGroup("the simulated provider crashed", self._crashes)
+        await self._server.stop()
 
     @property
     def url(self) -> str:
         """The base URL without `/ws`, e.g. `http://127.0.0.1:40002`; `ws` or `wss` for the WebSocket."""
         return self._url
+
+    @property
+    def refused(self) -> list[int]:
+        """HTTP statuses of the upgrades refused."""
+        return self._server.refused
 
     def client_ssl_context(self) -> ssl.SSLContext:
         """Return what a client needs to trust this simulator.
@@ -103,50 +84,24 @@ class GeminiSimulator:
         self._certificate = make_certificate(dt.datetime.now(dt.UTC))
         return self._certificate.server_context()
 
-    async def _upgrade(self, connection: ServerConnection, request: Request) -> Response | None:
-        if not _PATH.fullmatch(request.path.partition("?")[0]):
-            return self._refuse(404, "NOT_FOUND", "The requested URL was not found on this server.")
-        self._upgrades += 1
-        plan = FaultPlan(self.script.faults, self._upgrades)
-        self._plans[connection] = plan
-        action = plan.due("upgrade")
-        return None if action is None else await self._fail_upgrade(connection, action)
+    def _admit(self, request: Request) -> Refusal | None:
+        if _PATH.fullmatch(request.path.partition("?")[0]):
+            return None
+        return _refusal(404, "NOT_FOUND", "The requested URL was not found on this server.")
 
-    async def _fail_upgrade(self, connection: ServerConnection, action: FaultAction) -> Response | None:
-        match action:
-            case Refuse(status=status, type=kind, code=code, message=message):
-                return self._refuse(status, code or kind, message)
-            case ResetConnection():
-                reset(connection.transport)
-            case Stall():
-                await connection.wait_closed()
-            case Delay(ms=ms):
-                await asyncio.sleep(ms / 1000)
-            case _:
-                pass  # the loader admits nothing else at the upgrade
-        return None
+    def _refuse(self, asked: Refuse) -> Refusal:
+        return _refusal(asked.status, asked.code or asked.type, asked.message)
 
-    def _refuse(self, status: int, name: str, message: str) -> Response:
-        self.refused.append(status)
-        error = {"code": status, "message": message, "status": name.upper()}
-        body = json.dumps({"error": error}).encode()
-        headers = Headers({"Content-Type": "application/json", "Content-Length": str(len(body))})
-        headers["Connection"] = "close"
-        return Response(status, HTTPStatus(status).phrase, headers, body)
-
-    async def _serve(self, connection: ServerConnection) -> None:
+    async def _converse(self, connection: ServerConnection, faults: FaultPlan) -> None:
         assert connection.request is not None
         request = connection.request
-        shown = {name: request.headers[name] for name in _SHOWN_HEADERS if name in request.headers}
-        log = GeminiSessionLog(len(self.sessions) + 1, "", shown)
+        log = GeminiSessionLog(len(self.sessions) + 1, "", shown_headers(request, _SHOWN_HEADERS))
         self.sessions.append(log)
-        plan = self._plans.pop(connection)
-        session = LiveSession(connection, log, self._shared, plan, _key_of(request))
-        try:
-            await session.run()
-        except Exception as error:  # noqa: BLE001 - the root of a session: a bug here must fail the run, not hide in a log
-            self._crashes.append(error)
-            await connection.close(1011, "simulator bug")
+        await LiveSession(connection, log, self._shared, faults, _key_of(request)).run()
+
+
+def _refusal(status: int, name: str, message: str) -> Refusal:
+    return Refusal(status, {"error": {"code": status, "message": message, "status": name.upper()}})
 
 
 def _key_of(request: Request) -> str | None:

@@ -1,40 +1,24 @@
 """Runs the simulated Realtime API by itself: `python -m bench.simulators.openai --port 9001 --scenario …`."""
 
-import argparse
 import asyncio
 
-from bench.scenarios.errors import ScenarioError
-from bench.scenarios.loader import load_named
 from bench.simulators.openai.config import OpenAIConfig
 from bench.simulators.openai.simulator import OpenAISimulator
+from bench.simulators.speech.program import Wishes, run_program
+
+
+async def serve(wishes: Wishes) -> None:
+    """Serve for ever."""
+    config = OpenAIConfig(wishes.api_key, wishes.host, wishes.port, speed=wishes.speed)
+    async with OpenAISimulator(config, wishes.script) as openai:
+        print(f"Simulated OpenAI Realtime at {openai.url} (key {config.api_key})", flush=True)
+        await asyncio.Event().wait()
 
 
 def main() -> None:
     """Read the command line and serve until interrupted."""
-    parser = argparse.ArgumentParser(prog="python -m bench.simulators.openai", description=__doc__)
-    parser.add_argument("--host", default="127.0.0.1", help="numeric address to listen on")
-    parser.add_argument("--port", type=int, default=0, help="0 for any")
-    parser.add_argument("--api-key", default=OpenAIConfig().api_key)
-    parser.add_argument("--scenario", default="opening-hours", help="NAME, NAME:VARIANT or a YAML file")
-    parser.add_argument(
-        "--speed", type=float, default=OpenAIConfig().speed, help="times faster than real time"
-    )
-    arguments = parser.parse_args()
-    try:
-        script = load_named(arguments.scenario).agent
-    except ScenarioError as error:
-        parser.error(str(error))
-    config = OpenAIConfig(arguments.api_key, arguments.host, arguments.port, arguments.speed)
-
-    async def serve() -> None:
-        async with OpenAISimulator(config, script) as openai:
-            print(f"Simulated OpenAI Realtime at {openai.url} (key {config.api_key})", flush=True)
-            await asyncio.Event().wait()
-
-    try:
-        asyncio.run(serve())
-    except KeyboardInterrupt:
-        pass
+    manners = OpenAIConfig()
+    run_program("openai", __doc__, api_key=manners.api_key, speed=manners.speed, serve=serve)
 
 
 if __name__ == "__main__":

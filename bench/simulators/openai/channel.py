@@ -5,7 +5,6 @@ from typing import Any
 
 import msgspec
 from websockets.asyncio.server import ServerConnection
-from websockets.exceptions import ConnectionClosed
 
 from bench.scenarios.agent import (
     CloseSocket,
@@ -20,18 +19,14 @@ from bench.scenarios.agent import (
     StayMute,
 )
 from bench.simulators.openai.rejection import Rejection
-from bench.simulators.speech.connection_reset import reset
 from bench.simulators.speech.ids import IdSource
+from bench.simulators.speech.line import Line
 from bench.simulators.speech.session_log import Logged, SessionLog
 
 EXPIRED = "Your session hit the maximum duration of 60 minutes."
 
 
-class SessionEnded(Exception):
-    """The session is over; whoever works for it stops."""
-
-
-class Channel:
+class Channel(Line):
     """Sends a session's events.
 
     Args:
@@ -44,12 +39,8 @@ class Channel:
     def __init__(
         self, socket: ServerConnection, log: SessionLog, ids: IdSource, send_timeout_s: float
     ) -> None:
-        self._socket = socket
-        self._log = log
+        super().__init__(socket, log, send_timeout_s)
         self._ids = ids
-        self._send_timeout_s = send_timeout_s
-        self.mute = False
-        self.stalled = False
 
     async def send(self, kind: str, **body: Any) -> None:
         """Send an event.
@@ -65,15 +56,7 @@ class Channel:
             shown = {name: value for name, value in event.items() if name != "delta"}
             shown["bytes"] = len(body["delta"]) * 3 // 4
         self._log.sent.append(Logged(asyncio.get_running_loop().time(), shown))
-        try:
-            async with asyncio.timeout(self._send_timeout_s):
-                await self._socket.send(msgspec.json.encode(event).decode())
-        except ConnectionClosed as error:
-            raise SessionEnded from error
-        except TimeoutError as error:
-            self._log.ended_by = "client does not read"
-            self._socket.transport.abort()
-            raise SessionEnded from error
+        await self.write(msgspec.json.encode(event).decode())
 
     async def reject(self, rejection: Rejection, event_id: str | None) -> None:
         """Send the error event for a client event that is refused."""
@@ -101,24 +84,15 @@ class Channel:
             case SendError(type=kind, code=code, message=message, close_code=close_code):
                 await self.error(kind, code, message)
                 if close_code is not None:
-                    await self._close("error", close_code, message)
+                    await self.close("error", close_code, message)
             case CloseSocket(code=code, reason=reason):
-                await self._close("close", code, reason)
+                await self.close("close", code, reason)
             case Expire():
                 await self.error("invalid_request_error", "session_expired", EXPIRED)
-                await self._close("expired", 1001, EXPIRED)
+                await self.close("expired", 1001, EXPIRED)
             case ResetConnection():
-                self._log.ended_by = "reset"
-                reset(self._socket.transport)
-                raise SessionEnded
+                self.reset()
             case Stall():
-                self.mute = self.stalled = True
-                await self._socket.wait_closed()
-                raise SessionEnded
+                await self.stall()
             case Refuse() | FailResponse():
                 pass  # belong to the upgrade and to a response; nothing to do here
-
-    async def _close(self, why: str, code: int, reason: str) -> None:
-        self._log.ended_by = why
-        await self._socket.close(code, reason)
-        raise SessionEnded

@@ -13,7 +13,7 @@ from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 
 from bench.scenarios.agent import AgentScript, Expire, Turn
-from bench.simulators.openai.channel import Channel, SessionEnded
+from bench.simulators.openai.channel import Channel
 from bench.simulators.openai.client_events import check_event
 from bench.simulators.openai.config import OpenAIConfig
 from bench.simulators.openai.conversation import Conversation
@@ -26,6 +26,7 @@ from bench.simulators.openai.settings import SessionSettings
 from bench.simulators.openai.transcription import transcribe
 from bench.simulators.speech.faults import FaultPlan
 from bench.simulators.speech.ids import IdSource
+from bench.simulators.speech.line import SessionEnded
 from bench.simulators.speech.session_log import Logged, SessionLog
 from bench.simulators.speech.turns import TurnKeeper
 from bench.simulators.speech.voice_activity import SpeechStarted, SpeechStopped
