@@ -1,6 +1,7 @@
 """What the gateway counts of its providers; served at /metrics, described in docs/operations.md."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
@@ -50,12 +51,14 @@ class ProviderMetrics:
 
     def watch_circuits(self, circuits: Circuits, providers: Sequence[str]) -> None:
         """Show the circuits of these providers as they are whenever somebody looks."""
-        values = {"closed": 0, "half_open": 1, "open": 2}
         for name in providers:
-            gauge = self.circuit.labels(name)
-            gauge.set_function(lambda name=name: values[circuits.state(name)])  # type: ignore[misc]
+            self.circuit.labels(name).set_function(partial(_circuit_value, circuits, name))
 
     def count_unknown(self, provider: str, kinds: Mapping[str, int]) -> None:
         """Count what a provider session said that meant nothing to us."""
         for kind, count in kinds.items():
             self.messages_unknown.labels(provider, kind).inc(count)
+
+
+def _circuit_value(circuits: Circuits, provider: str) -> float:
+    return {"closed": 0.0, "half_open": 1.0, "open": 2.0}[circuits.state(provider)]

@@ -38,6 +38,7 @@ from media.alignment import find
 from media.mulaw import decode
 from providers.circuit import COOL_DOWN_S
 from store import call_events as e
+from store import orgs
 from store.event_log import LoggedEvent
 from store.flows import FlowFields
 from tests.bench.sounds import clip
@@ -293,3 +294,25 @@ async def test_a_provider_that_keeps_failing_is_left_alone_until_a_probe_succeed
         assert (await states())["openai"] == "half_open"
         assert await spoke() == ["openai"]
         assert (await states())["openai"] == "closed"
+
+
+async def test_a_flow_that_names_no_provider_uses_its_orgs_order(tmp_path: Path) -> None:
+    script = AgentScript((Reply((Speak(GREETING),)),))
+    flow = FlowFields(
+        name="Front desk",
+        greeting=GREETING.text,
+        announce_recording=0,
+        transfer_map_json=TRANSFERS,
+        speech_json="{}",
+    )
+    async with house(tmp_path, script, providers=("openai", "gemini"), flow=flow) as home:
+
+        async def spoke() -> str:
+            call = await home.dial_in(CallerScript(steps=(Listen(), HangUp())))
+            log = await home.log(await home.call_over(call))
+            return next(x.event.provider for x in log if isinstance(x.event, e.ProviderOpened))
+
+        assert await spoke() == "openai"
+        async with home.service.database.write() as conn:
+            await orgs.set_providers(conn, home.org_id, ["gemini", "openai"])
+        assert await spoke() == "gemini"
