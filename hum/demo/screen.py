@@ -100,9 +100,9 @@ def _turn(data: dict[str, Any], after: str) -> Table:
     name, style = _NAMES[data["party"]]
     heard = data.get("heard_text")
     words = Text(data["text"] if heard is None else heard, style=style)
+    words.append(f" {after}" if after else "", style="dim")
     if heard is not None:
         words.append(data["text"].removeprefix(heard), style="dim strike")
-    words.append(f" {after}" if after else "", style="dim")
     turn = Table.grid(padding=(0, 2))
     turn.add_column(width=7)
     turn.add_column(width=6, justify="right")
