@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Protocol
+from urllib.parse import urlsplit
 
 import aiohttp
 
@@ -83,7 +84,7 @@ class Outbox:
 class SocketTarget:
     """Where a provider's socket is: a ws(s) URL and the headers that open it (secrets: never logged)."""
 
-    url: str
+    url: str = field(repr=False)
     headers: dict[str, str] = field(default_factory=dict, repr=False)
 
 
@@ -182,5 +183,7 @@ class AiohttpConnector:
                 code, f"the provider answered HTTP {error.status}", retryable=retryable
             ) from error
         except (aiohttp.ClientError, OSError) as error:
-            raise ProviderError("unreachable", f"cannot connect: {error}", retryable=True) from error
+            # Of the address no more than the host: the rest may hold a secret.
+            host = urlsplit(target.url).netloc
+            raise ProviderError("unreachable", f"cannot connect to {host}", retryable=True) from error
         return AiohttpSocket(ws)

@@ -17,6 +17,7 @@ from hum.furnish import NUMBER
 from providers.directory import PROVIDERS
 
 CALL_LIMIT_S = 150.0
+_PRODUCTS = {"openai": "OpenAI Realtime", "gemini": "Gemini Live", "elevenlabs": "ElevenLabs Agents"}
 
 
 async def perform(
@@ -42,7 +43,7 @@ async def perform(
         Whether all is as it should be.
     """
     turns = expected_turns(scenario)
-    screen.say(f"starting a simulated phone company, a simulated {provider} and HUM …")
+    screen.say(f"starting a simulated phone company, {_PRODUCTS[provider]}, simulated, and HUM …")
     async with stage(scenario, provider, data_dir, port) as ready, aiohttp.ClientSession() as http:
         screen.say(f"HUM is ready at {ready.service.url}")
         client = ApiClient(http, ready.service.url, ready.api_key)
