@@ -43,7 +43,7 @@ async def perform(
         Whether all is as it should be.
     """
     turns = expected_turns(scenario)
-    screen.say(f"starting a simulated phone company, {_PRODUCTS[provider]}, simulated, and HUM …")
+    screen.say(f"starting HUM between a simulated phone company and a simulated {_PRODUCTS[provider]} …")
     async with stage(scenario, provider, data_dir, port) as ready, aiohttp.ClientSession() as http:
         screen.say(f"HUM is ready at {ready.service.url}")
         client = ApiClient(http, ready.service.url, ready.api_key)
